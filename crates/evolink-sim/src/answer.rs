@@ -32,15 +32,14 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    pub(crate) fn new(status: StatusCode, content_type: &'static str, body: Bytes) -> Self {
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    pub(crate) fn new(status: StatusCode, content_type: &str, body: Bytes) -> Self {
         Self {
             status,
-            headers,
+            headers: HeaderMap::new(),
             body,
             task_id: None,
         }
+        .with_header(CONTENT_TYPE, content_type)
     }
 
     pub(crate) fn json(value: &impl Serialize) -> Self {

@@ -1,6 +1,7 @@
 //! What all parts of one simulator share.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -10,9 +11,11 @@ use crate::callbacks;
 use crate::clock::Clock;
 use crate::config::SimConfig;
 use crate::fault::Faults;
+use crate::files::Files;
 use crate::journal::Journal;
 use crate::random::Random;
 use crate::rules::{Question, Rules};
+use crate::state::{Record, StateFile};
 use crate::world::World;
 
 /// One fake EvoLink.
@@ -24,8 +27,10 @@ pub(crate) struct App {
     pub(crate) clock: Clock,
     pub(crate) random: Random,
     pub(crate) background: Background,
-    pub(crate) callback_client: Option<reqwest::Client>,
+    callback_client: OnceLock<Option<reqwest::Client>>,
+    state: Option<Arc<StateFile>>,
     world: Mutex<World>,
+    files: Mutex<Files>,
     rules: Mutex<Rules>,
     journal: Mutex<Journal>,
     /// Told whenever a task may end earlier than the scheduler thinks.
@@ -33,14 +38,38 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(config: SimConfig, base_url: String, background: Background) -> Self {
-        Self {
+    /// Goes on where the state file left off, if there is one.
+    pub(crate) fn new(
+        config: SimConfig,
+        base_url: String,
+        background: Background,
+    ) -> io::Result<Self> {
+        let (state, records) = match &config.state_file {
+            None => (None, Vec::new()),
+            Some(path) => {
+                let (state, records) = StateFile::open(path)?;
+                (Some(Arc::new(state)), records)
+            }
+        };
+        let mut world = World::new(&config, state.clone());
+        let mut files = Files::kept_in(state.clone());
+        let mut ahead = 0;
+        for record in &records {
+            world.restore(record);
+            files.restore(record)?;
+            if let Record::Ahead(by) = record {
+                ahead = *by;
+            }
+        }
+        let app = Self {
             base_url,
-            clock: Clock::default(),
+            clock: Clock::ahead_by(ahead),
             random: Random::new(config.seed),
             background,
-            callback_client: callbacks::client(config.callback_timeout),
-            world: Mutex::new(World::new(&config)),
+            callback_client: OnceLock::new(),
+            state,
+            world: Mutex::new(world),
+            files: Mutex::new(files),
             rules: Mutex::default(),
             journal: Mutex::new(Journal::new(if config.instant {
                 0
@@ -49,11 +78,24 @@ impl App {
             })),
             wake: Notify::new(),
             config,
-        }
+        };
+        app.rewrite_state()?;
+        Ok(app)
+    }
+
+    /// Made when the first callback is sent: it takes longer than all the rest of a start.
+    pub(crate) fn callback_client(&self) -> Option<&reqwest::Client> {
+        self.callback_client
+            .get_or_init(|| callbacks::client(self.config.callback_timeout))
+            .as_ref()
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         lock(&self.world)
+    }
+
+    pub(crate) fn files(&self) -> MutexGuard<'_, Files> {
+        lock(&self.files)
     }
 
     pub(crate) fn rules(&self) -> MutexGuard<'_, Rules> {
@@ -62,6 +104,39 @@ impl App {
 
     pub(crate) fn journal(&self) -> MutexGuard<'_, Journal> {
         lock(&self.journal)
+    }
+
+    /// Adds a record to the state file, if there is one.
+    pub(crate) fn keep(&self, record: &Record<'_>) {
+        if let Some(state) = &self.state {
+            state.append(record);
+        }
+    }
+
+    /// Writes the state file anew, without what later records have replaced.
+    pub(crate) fn rewrite_state(&self) -> io::Result<()> {
+        let Some(state) = &self.state else {
+            return Ok(());
+        };
+        // Both locks keep everybody else from appending what the new file would then lack.
+        let world = self.world();
+        let files = self.files();
+        let ahead = Record::Ahead(self.clock.ahead());
+        state.rewrite(
+            std::iter::once(ahead)
+                .chain(world.records(self.config.credits))
+                .chain(files.records()),
+        )
+    }
+
+    fn tend_state(&self) {
+        let needed = self.world().record_count();
+        if let Some(state) = &self.state
+            && state.has_outgrown(needed)
+            && let Err(error) = self.rewrite_state()
+        {
+            tracing::error!(%error, "the state file cannot be rewritten");
+        }
     }
 
     pub(crate) fn faults_by_rule(&self, question: &Question<'_>) -> Faults {
@@ -83,6 +158,7 @@ impl App {
     pub(crate) async fn keep_settled(self: Arc<Self>) {
         loop {
             self.settle();
+            self.tend_state();
             let next = self.world().next_due();
             let until_next = async {
                 match next {

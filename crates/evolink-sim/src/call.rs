@@ -135,10 +135,12 @@ impl Note {
             if call.operation == Operation::Create {
                 entry.prompt = call.json.as_ref().and_then(prompt_of).map(str::to_owned);
             }
+            let mut length = 0;
             if call.body.len() <= BODY_LIMIT {
                 entry.body.clone_from(&call.json);
+                length = call.body.len();
             }
-            journal.request(entry)
+            journal.request(entry, length)
         });
         Self {
             app: Arc::clone(&call.app),

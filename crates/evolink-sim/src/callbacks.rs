@@ -119,8 +119,7 @@ impl Delivery {
     async fn post(&self) -> Result<u16, String> {
         let client = self
             .app
-            .callback_client
-            .as_ref()
+            .callback_client()
             .ok_or("no HTTP client could be built")?;
         let answer = client
             .post(&self.url)

@@ -22,6 +22,13 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
+    /// A clock that is already ahead of the wall clock, as a state file remembers it.
+    pub(crate) fn ahead_by(ahead: Millis) -> Self {
+        Self {
+            ahead: AtomicU64::new(ahead),
+        }
+    }
+
     pub(crate) fn now(&self) -> Millis {
         wall().saturating_add(self.ahead())
     }

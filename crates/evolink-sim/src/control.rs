@@ -12,6 +12,7 @@ use crate::clock::{Millis, millis};
 use crate::money::Micro;
 use crate::refusal::{Refusal, invalid_parameter, task_not_found};
 use crate::rules::Rule;
+use crate::state::Record;
 use crate::task::{Verdict, failure_message};
 use crate::view::TaskObject;
 
@@ -101,6 +102,7 @@ pub(crate) fn advance(app: &Arc<App>, seconds: f64) -> Result<Millis, Refusal> {
     let by = Duration::try_from_secs_f64(seconds)
         .map_err(|error| invalid_parameter(error.to_string()))?;
     app.clock.advance(millis(by));
+    app.keep(&Record::Ahead(app.clock.ahead()));
     app.settle();
     app.wake();
     Ok(app.clock.now())

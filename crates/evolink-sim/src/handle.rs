@@ -7,9 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::header::{HeaderName, HeaderValue, RETRY_AFTER};
-use hyper::{Request, Response, StatusCode};
-use serde_json::{Value, json};
+use hyper::{Request, Response};
+use serde_json::json;
 
 use crate::answer::{Answer, Body};
 use crate::app::App;
@@ -19,6 +18,7 @@ use crate::refusal::{self, Refusal};
 use crate::route::{Operation, Route};
 use crate::routes;
 use crate::rules::Question;
+use crate::spoil::{dress, patch, replacement};
 use crate::words;
 
 const BODY_LIMIT: usize = 10 * 1024 * 1024;
@@ -166,7 +166,7 @@ async fn before(call: &Call, faults: &Faults) -> Option<Outcome> {
     if faults.any(|fault| fault.accept) {
         return None;
     }
-    let mut answer = replacement(call, faults)?;
+    let mut answer = replacement(&call.app, faults)?;
     dress(&mut answer, faults);
     if !pause(call, faults.first(|fault| fault.delay)).await {
         return Some(Outcome::Severed);
@@ -180,7 +180,7 @@ async fn before(call: &Call, faults: &Faults) -> Option<Outcome> {
 
 /// The faults that act on the answer, when the work is done.
 async fn after(call: &Call, faults: &Faults, mut answer: Answer) -> Outcome {
-    if let Some(other) = replacement(call, faults) {
+    if let Some(other) = replacement(&call.app, faults) {
         answer = other;
     }
     if faults.any(|fault| fault.no_id) {
@@ -208,53 +208,6 @@ async fn after(call: &Call, faults: &Faults, mut answer: Answer) -> Outcome {
     Outcome::Whole(answer)
 }
 
-/// The answer that faults put in the place of the real one.
-fn replacement(call: &Call, faults: &Faults) -> Option<Answer> {
-    if let Some(body) = faults.first(|fault| fault.body.clone()) {
-        return Some(Answer::new(StatusCode::OK, "application/json", body.into()));
-    }
-    if let Some(code) = faults.first(|fault| fault.html) {
-        let status = status(code);
-        let page = format!(
-            "<html>\r\n<head><title>{status}</title></head>\r\n<body>\r\n<center><h1>{status}</h1></center>\r\n\
-             <hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
-        );
-        return Some(Answer::new(status, "text/html", page.into()));
-    }
-    let code = faults.first(|fault| fault.http)?;
-    let mut refusal = refusal::usual(status(code), &call.app.random.letters(20));
-    if let Some(message) = faults.first(|fault| fault.message.clone()) {
-        refusal.message = message;
-    }
-    if let Some(kind) = faults.first(|fault| fault.kind.clone()) {
-        refusal.kind = kind;
-    }
-    if let Some(code) = faults.first(|fault| fault.code.clone()) {
-        refusal.code = Some(code);
-    }
-    Some(refusal.into())
-}
-
-fn dress(answer: &mut Answer, faults: &Faults) {
-    if let Some(code) = faults.first(|fault| fault.status) {
-        answer.status = status(code);
-    }
-    if let Some(seconds) = faults.first(|fault| fault.retry_after) {
-        answer
-            .headers
-            .insert(RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    for (name, value) in faults.iter().flat_map(|fault| &fault.headers) {
-        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
-            answer.headers.insert(name, value);
-        }
-    }
-}
-
-fn status(code: u16) -> StatusCode {
-    StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-}
-
 /// False when the simulator ends meanwhile.
 async fn pause(call: &Call, seconds: Option<f64>) -> bool {
     match seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
@@ -266,32 +219,4 @@ async fn pause(call: &Call, seconds: Option<f64>) -> bool {
 async fn hang(call: &Call) -> Outcome {
     call.app.background.pause(call.app.config.hang_limit).await;
     Outcome::Severed
-}
-
-fn patch(answer: &mut Answer, changes: &Value) {
-    if let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body) {
-        merge(&mut body, changes);
-        answer.body = body.to_string().into();
-    }
-}
-
-/// RFC 7396.
-fn merge(target: &mut Value, changes: &Value) {
-    let Value::Object(changes) = changes else {
-        target.clone_from(changes);
-        return;
-    };
-    if !target.is_object() {
-        *target = json!({});
-    }
-    let Value::Object(fields) = target else {
-        return;
-    };
-    for (name, change) in changes {
-        if change.is_null() {
-            fields.remove(name);
-        } else {
-            merge(fields.entry(name.as_str()).or_insert(Value::Null), change);
-        }
-    }
 }

@@ -8,8 +8,10 @@ use serde_json::Value;
 use crate::clock::Millis;
 use crate::route::Operation;
 
-/// Bodies beyond this are not kept, so that the journal's memory stays bounded.
+/// Bodies beyond this are not kept.
 pub(crate) const BODY_LIMIT: usize = 64 * 1024;
+/// So many bytes of bodies are kept; with more, the oldest entries go, however few they are.
+const BODIES_LIMIT: usize = 256 * 1024 * 1024;
 
 /// One request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -86,6 +88,9 @@ pub struct JournalFilter {
 #[derive(Debug)]
 pub(crate) struct Journal {
     requests: VecDeque<RequestEntry>,
+    /// The length of each request's body, in the same order.
+    lengths: VecDeque<usize>,
+    bytes: usize,
     callbacks: VecDeque<CallbackEntry>,
     counts: BTreeMap<Operation, u64>,
     last: u64,
@@ -97,6 +102,8 @@ impl Journal {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             requests: VecDeque::new(),
+            lengths: VecDeque::new(),
+            bytes: 0,
             callbacks: VecDeque::new(),
             counts: BTreeMap::new(),
             last: 0,
@@ -113,14 +120,18 @@ impl Journal {
         *count = count.saturating_add(1);
     }
 
-    /// Notes a request on arrival; the number is what it is finished by.
-    pub(crate) fn request(&mut self, mut entry: RequestEntry) -> u64 {
+    /// Notes a request on arrival, with the length of the body that it keeps; the number is what it is finished by.
+    pub(crate) fn request(&mut self, mut entry: RequestEntry, length: usize) -> u64 {
         self.last = self.last.saturating_add(1);
         entry.n = self.last;
-        if self.requests.len() >= self.limit {
-            self.requests.pop_front();
-        }
         self.requests.push_back(entry);
+        self.lengths.push_back(length);
+        self.bytes = self.bytes.saturating_add(length);
+        while self.requests.len() > self.limit || self.bytes > BODIES_LIMIT {
+            self.requests.pop_front();
+            let length = self.lengths.pop_front().unwrap_or(0);
+            self.bytes = self.bytes.saturating_sub(length);
+        }
         self.last
     }
 
@@ -148,6 +159,8 @@ impl Journal {
 
     pub(crate) fn clear(&mut self) {
         self.requests.clear();
+        self.lengths.clear();
+        self.bytes = 0;
         self.callbacks.clear();
         self.counts.clear();
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod control;
 mod create;
+mod files;
 mod results;
 mod tasks;
 
@@ -27,6 +28,13 @@ pub(crate) async fn dispatch(call: &Call, faults: &Faults) -> Result<Answer, Ref
         Route::Credits => Ok(Answer::json(&credits(&call.app))),
         Route::Models => Ok(Answer::json(&models())),
         Route::Result(name) => results::result(call, name),
+        Route::Upload(id) => files::download(call, id),
+        Route::UploadBase64 => Ok(files::upload_base64(call)),
+        Route::UploadStream => Ok(files::upload_stream(call).await),
+        Route::UploadUrl => Ok(files::upload_url(call)),
+        Route::FileList => Ok(files::list(call)),
+        Route::FileQuota => Ok(files::quota(call)),
+        Route::FileDelete(id) => Ok(files::delete(call, id)),
         _ => Err(not_found("Not found")),
     }
 }

@@ -39,7 +39,11 @@ async fn connection(app: Arc<App>, stream: TcpStream) {
     }
     let background = app.background.clone();
     let mut builder = Builder::new(background.clone());
-    builder.http1().timer(TokioTimer::new());
+    // A client's idle connection is its own business.
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(None);
     builder.http2().timer(TokioTimer::new());
     let service = service_fn(move |request| respond(Arc::clone(&app), request));
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));

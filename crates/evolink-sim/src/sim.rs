@@ -33,7 +33,7 @@ impl Sim {
             .public_url
             .as_ref()
             .map_or_else(|| url_of(addr), |url| url.trim_end_matches('/').to_owned());
-        let app = Arc::new(App::new(config, base_url, Background::default()));
+        let app = Arc::new(App::new(config, base_url, Background::default())?);
         app.background.spawn(Arc::clone(&app).keep_settled());
         app.background
             .spawn(server::serve(Arc::clone(&app), listener));
@@ -96,6 +96,9 @@ impl Sim {
     pub async fn shutdown(self) {
         self.app.background.stop();
         self.app.background.ended(DRAIN + DRAIN / 2).await;
+        if let Err(error) = self.app.rewrite_state() {
+            tracing::error!(%error, "the state file cannot be rewritten");
+        }
     }
 }
 

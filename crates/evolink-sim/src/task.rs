@@ -1,19 +1,13 @@
 //! One task and its life: everything that it does over time follows from what was fixed when it was accepted.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::Kind;
-use crate::clock::{Millis, SECOND, millis};
+use crate::clock::Millis;
 use crate::fault::Faults;
 use crate::money::Micro;
+use crate::plan::{self, Plan};
 use crate::request::Generation;
-
-/// EvoLink tutorial: progress moves every 5–7 s.
-const STEP: Millis = 6 * SECOND;
-/// EvoLink tutorial: pending lasts up to 30 s.
-const LONGEST_PENDING: Millis = 30 * SECOND;
 
 /// A task's `status` on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,19 +51,6 @@ pub(crate) enum Verdict {
     Completed,
     Failed { code: String, message: String },
     Cancelled,
-}
-
-/// The steps of a task, fixed when it is accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Plan {
-    /// How long it is pending.
-    pub(crate) pending: Millis,
-    /// How long it takes in all.
-    pub(crate) total: Millis,
-    /// In how many steps its progress moves.
-    pub(crate) steps: u64,
-    /// False for a task that never ends by itself.
-    pub(crate) finishes: bool,
 }
 
 /// What the faults at its creation have made of a task.
@@ -123,7 +104,7 @@ pub(crate) struct Birth {
 
 impl Task {
     pub(crate) fn new(request: Generation, faults: &Faults, birth: Birth) -> Self {
-        let expected = expected_time(request.model.kind, request.seconds, &request.quality);
+        let expected = plan::expected_time(request.model.kind, request.seconds, &request.quality);
         let factor = faults.first(|fault| fault.reserve_factor);
         let reserved = factor.map_or(request.price, |factor| request.price.scaled(factor));
         Self {
@@ -137,9 +118,9 @@ impl Task {
             created: birth.now,
             seconds: request.seconds,
             billing_rule: request.model.billing_rule().to_owned(),
-            estimated_time: estimated_time(expected),
+            estimated_time: plan::estimated_time(expected),
             reserved,
-            plan: plan(expected, faults, birth.speed, birth.instant),
+            plan: Plan::new(expected, faults, birth.speed, birth.instant),
             quirks: Quirks {
                 fail: faults.first(|fault| fault.fail.clone()),
                 credits_used: faults.first(|fault| fault.credits_used),
@@ -239,49 +220,6 @@ impl Task {
         };
         format!("{}.{extension}", self.id)
     }
-}
-
-/// The middle of the tutorial's table: 4 s 480p 20–40 s, 5 s 720p 30–60 s, 10 s 720p 60–90 s,
-/// 15 s 1080p 90–180 s.
-fn expected_time(kind: Kind, seconds: u32, quality: &str) -> Millis {
-    let at_720p = match kind {
-        Kind::Video => 15 * SECOND + 6 * SECOND * u64::from(seconds),
-        Kind::Image => 15 * SECOND,
-        Kind::Audio => 60 * SECOND,
-    };
-    match quality {
-        "480p" => at_720p * 3 / 4,
-        "1080p" => at_720p * 5 / 4,
-        "4k" => at_720p * 2,
-        _ => at_720p,
-    }
-}
-
-/// EvoLink's own estimate runs high: 132 s for what takes 45.
-fn estimated_time(expected: Millis) -> u64 {
-    expected * 44 / 15 / SECOND
-}
-
-fn plan(expected: Millis, faults: &Faults, speed: f64, instant: bool) -> Plan {
-    let pending = (expected / 8).min(LONGEST_PENDING);
-    let steps = ((expected - pending) / STEP).max(1);
-    let finishes = !faults.any(|fault| fault.never_finish);
-    let total = match faults.first(|fault| fault.seconds) {
-        Some(seconds) => duration(seconds),
-        None if instant || faults.any(|fault| fault.callback_before_answer) => 0,
-        None => duration(Duration::from_millis(expected).as_secs_f64() / speed.max(f64::EPSILON)),
-    };
-    let pending = total.saturating_mul(pending) / expected.max(1);
-    Plan {
-        pending,
-        total,
-        steps,
-        finishes,
-    }
-}
-
-fn duration(seconds: f64) -> Millis {
-    Duration::try_from_secs_f64(seconds).map_or(Millis::MAX, millis)
 }
 
 /// What EvoLink says beside a task's error code.

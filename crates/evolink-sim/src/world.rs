@@ -3,7 +3,9 @@
 //! What must hold: `granted = remaining + reserved + billed` at any moment, a task is accepted only when the
 //! credits suffice, and every change of a task changes the sums in the same step.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use crate::clock::{Millis, millis};
 use crate::config::SimConfig;
@@ -11,6 +13,7 @@ use crate::money::Micro;
 use crate::refusal::{
     Refusal, idempotency_conflict, insufficient_credits, not_cancellable, task_not_found,
 };
+use crate::state::{Record, StateFile};
 use crate::task::{End, Task, Verdict};
 use crate::totals::Totals;
 
@@ -35,10 +38,11 @@ pub(crate) struct World {
     totals: Totals,
     retention: Millis,
     task_limit: usize,
+    state: Option<Arc<StateFile>>,
 }
 
 impl World {
-    pub(crate) fn new(config: &SimConfig) -> Self {
+    pub(crate) fn new(config: &SimConfig, state: Option<Arc<StateFile>>) -> Self {
         Self {
             tasks: BTreeMap::new(),
             places: HashMap::new(),
@@ -50,6 +54,47 @@ impl World {
             totals: Totals::default(),
             retention: millis(config.retention),
             task_limit: config.task_limit.max(1),
+            state,
+        }
+    }
+
+    /// Takes over what a state file says.
+    pub(crate) fn restore(&mut self, record: &Record<'_>) {
+        match record {
+            Record::Task(task) if self.knows(&task.id) => {
+                self.replace(&task.id, |known| task.as_ref().clone_into(known));
+            }
+            Record::Task(task) => self.insert(Task::clone(task)),
+            Record::Past(totals) => self.totals.add(*totals),
+            Record::Granted(granted) => self.granted = *granted,
+            Record::Ahead(_) | Record::File(_) | Record::FileGone(_) => {}
+        }
+    }
+
+    /// Everything that a state file must hold to restore this. `initial` is what the configuration grants.
+    pub(crate) fn records(&self, initial: Micro) -> impl Iterator<Item = Record<'_>> {
+        let mut past = self.totals;
+        for task in self.tasks.values() {
+            past.remove(Totals::of(task));
+        }
+        let granted = (self.granted != initial).then_some(Record::Granted(self.granted));
+        let tasks = self
+            .tasks
+            .values()
+            .map(|task| Record::Task(Cow::Borrowed(task)));
+        std::iter::once(Record::Past(past))
+            .chain(granted)
+            .chain(tasks)
+    }
+
+    /// How many records that is, about.
+    pub(crate) fn record_count(&self) -> usize {
+        self.tasks.len()
+    }
+
+    fn keep(&self, record: &Record<'_>) {
+        if let Some(state) = &self.state {
+            state.append(record);
         }
     }
 
@@ -59,6 +104,7 @@ impl World {
 
     pub(crate) fn grant(&mut self, granted: Micro) {
         self.granted = granted;
+        self.keep(&Record::Granted(granted));
     }
 
     pub(crate) fn totals(&self) -> Totals {
@@ -96,7 +142,9 @@ impl World {
         if task.reserved > self.remaining() {
             return Err(insufficient_credits(task.reserved, self.remaining()));
         }
+        self.keep(&Record::Task(Cow::Borrowed(&task)));
         self.insert(task);
+        self.evict();
         Ok(())
     }
 
@@ -110,7 +158,6 @@ impl World {
             self.keys.entry(key.clone()).or_insert(place);
         }
         self.tasks.insert(place, task);
-        self.evict();
     }
 
     fn index(&mut self, place: Place, task: &Task) {
@@ -182,6 +229,12 @@ impl World {
 
     /// Changes one task and everything that depends on it.
     pub(crate) fn change(&mut self, id: &str, change: impl FnOnce(&mut Task)) -> Option<Task> {
+        let after = self.replace(id, change)?;
+        self.keep(&Record::Task(Cow::Borrowed(&after)));
+        Some(after)
+    }
+
+    fn replace(&mut self, id: &str, change: impl FnOnce(&mut Task)) -> Option<Task> {
         let place = *self.places.get(id)?;
         let task = self.tasks.get_mut(&place)?;
         let before = task.clone();

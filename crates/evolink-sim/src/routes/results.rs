@@ -43,11 +43,7 @@ pub(crate) fn result(call: &Call, name: &str) -> Result<Answer, Refusal> {
 }
 
 /// The whole of it, or the one range that was asked for (RFC 9110 §14).
-pub(crate) fn ranged(
-    call: &Call,
-    content_type: &'static str,
-    bytes: Bytes,
-) -> Result<Answer, Refusal> {
+pub(crate) fn ranged(call: &Call, content_type: &str, bytes: Bytes) -> Result<Answer, Refusal> {
     let whole = bytes.len();
     let range = call.header("range").and_then(parse);
     let answer = match range {
