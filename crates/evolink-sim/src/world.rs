@@ -276,3 +276,6 @@ impl World {
         self.due.first().map(|(at, _)| *at)
     }
 }
+
+#[cfg(test)]
+mod tests;
