@@ -1,0 +1,69 @@
+//! The admins' routes: tenants, grants, keys, the ledger's proof, unknown submits. One file a subject.
+
+pub mod grants;
+pub mod keys;
+pub mod ledger;
+pub mod tenants;
+pub mod unknown;
+
+use axum::extract::{FromRequestParts, Path, Request};
+use axum::http::request::Parts;
+use evogate_models::{KeyId, TenantId};
+use serde::de::DeserializeOwned;
+
+use crate::body;
+use crate::error::ApiError;
+use crate::state::Gateway;
+
+/// The largest body of an admin's request, in bytes.
+const MAX_BODY: usize = 64 * 1024;
+/// The longest name or note, in characters.
+const MAX_TEXT: usize = 200;
+
+/// The tenant that the path names. A text that can't be a tenant's id is no tenant.
+#[derive(Debug, Clone)]
+pub struct TenantPath(pub TenantId);
+
+impl FromRequestParts<Gateway> for TenantPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, ApiError> {
+        let path = Path::<String>::from_request_parts(parts, gateway).await;
+        let id = path.ok().and_then(|path| path.0.parse().ok());
+        id.map(Self).ok_or_else(ApiError::tenant_not_found)
+    }
+}
+
+/// The tenant and the key that the path names.
+#[derive(Debug, Clone)]
+pub struct KeyPath(pub TenantId, pub KeyId);
+
+impl FromRequestParts<Gateway> for KeyPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, ApiError> {
+        let path = Path::<(String, String)>::from_request_parts(parts, gateway).await;
+        let (tenant, key) = path.map_err(|_| ApiError::route_not_found())?.0;
+        let tenant = tenant.parse().map_err(|_| ApiError::tenant_not_found())?;
+        Ok(Self(tenant, key.parse().map_err(|_| ApiError::key_not_found())?))
+    }
+}
+
+/// The request's body as JSON. Fields that we don't know are refused: an admin's typing error must
+/// not be a silent default.
+async fn json<T: DeserializeOwned>(request: Request) -> Result<T, ApiError> {
+    let bytes = body::read(request, MAX_BODY).await?;
+    let body = if bytes.is_empty() { b"{}".as_slice() } else { &bytes };
+    serde_json::from_slice(body).map_err(|error| ApiError::invalid("body", error.to_string()))
+}
+
+/// A name or a note: not blank, not long, no control characters.
+fn text(param: &str, text: &str) -> Result<String, ApiError> {
+    let text = text.trim();
+    let length = text.chars().count();
+    if !(1..=MAX_TEXT).contains(&length) || text.chars().any(char::is_control) {
+        let message = format!("{param} must have 1 to {MAX_TEXT} characters, none of them control");
+        return Err(ApiError::invalid(param, message));
+    }
+    Ok(text.to_owned())
+}

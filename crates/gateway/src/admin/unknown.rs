@@ -1,0 +1,165 @@
+//! `/admin/v1/unknown`: submits whose outcome is not known, what in EvoLink's list could be theirs, and
+//! an admin's decision about one.
+
+use axum::Json;
+use axum::extract::{Path, Request};
+use axum::response::{IntoResponse as _, Response};
+use evogate_models::credits::Decimal;
+use evogate_models::life::LifeError;
+use evogate_models::life::bind::Found;
+use evogate_models::task::{State, Task};
+use evogate_models::{TaskId, TenantId, Timestamp, UpstreamId};
+use evogate_store::{TaskCommand, TurnError};
+use serde::{Deserialize, Serialize};
+
+use crate::auth::Admin;
+use crate::error::ApiError;
+use crate::evolink::{ListEntry, ReadOutcome, Trace};
+use crate::reconcile;
+use crate::state::Gateway;
+
+#[derive(Serialize)]
+struct List {
+    object: &'static str,
+    total: usize,
+    data: Vec<Unknown>,
+    /// Why no candidates are shown, when EvoLink's list could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    candidates_error: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Unknown {
+    id: TaskId,
+    tenant: TenantId,
+    model: String,
+    created: i64,
+    since: i64,
+    /// When it is given up as lost.
+    until: i64,
+    why: String,
+    credits_held: Decimal,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    candidates: Option<Vec<Candidate>>,
+}
+
+#[derive(Serialize)]
+struct Candidate {
+    upstream_id: UpstreamId,
+    model: Option<String>,
+    created: Option<i64>,
+    status: Option<String>,
+}
+
+impl From<&ListEntry> for Candidate {
+    fn from(listed: &ListEntry) -> Self {
+        Self {
+            upstream_id: listed.id.clone(),
+            model: listed.model.clone(),
+            created: listed.created.map(Timestamp::seconds),
+            status: listed.status.clone(),
+        }
+    }
+}
+
+/// `GET /admin/v1/unknown`
+pub async fn list(gateway: Gateway, _: Admin) -> Result<Response, ApiError> {
+    let tasks = gateway.store.unbound().await?;
+    let unknown: Vec<&Task> =
+        tasks.iter().filter(|task| matches!(task.state, State::Unknown { .. })).collect();
+    let candidates = match unknown.is_empty() {
+        true => Ok(std::collections::HashMap::new()),
+        false => gateway.matcher.candidates(&gateway).await,
+    };
+    let data = unknown.iter().filter_map(|task| {
+        let State::Unknown { since, until, why } = &task.state else { return None };
+        let fitting = candidates.as_ref().ok().map(|all| all.get(&task.id));
+        Some(Unknown {
+            id: task.id.clone(),
+            tenant: task.tenant.clone(),
+            model: task.spec.model.clone(),
+            created: task.created.seconds(),
+            since: since.seconds(),
+            until: until.seconds(),
+            why: why.0.clone(),
+            credits_held: Decimal(task.hold),
+            candidates: fitting.map(|all| all.into_iter().flatten().map(Candidate::from).collect()),
+        })
+    });
+    let data: Vec<Unknown> = data.collect();
+    let candidates_error = candidates.as_ref().err().map(ToString::to_string);
+    Ok(Json(List { object: "list", total: data.len(), data, candidates_error }).into_response())
+}
+
+/// What an admin decided.
+#[derive(Deserialize)]
+#[serde(tag = "decision", rename_all = "snake_case", deny_unknown_fields)]
+enum Decision {
+    /// This is EvoLink's task.
+    Bind { tenant: TenantId, upstream_id: UpstreamId },
+    /// EvoLink does not have it: the hold is given back.
+    Lost { tenant: TenantId },
+}
+
+#[derive(Serialize)]
+struct Decided {
+    id: TaskId,
+    tenant: TenantId,
+    state: &'static str,
+    credits_held: Decimal,
+    credits_charged: Decimal,
+}
+
+/// `POST /admin/v1/unknown/{task} {decision: "bind", tenant, upstream_id}` or
+/// `{decision: "lost", tenant}`
+pub async fn decide(
+    gateway: Gateway,
+    admin: Admin,
+    Path(task): Path<String>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let id: TaskId = task.parse().map_err(|_| ApiError::task_not_found())?;
+    let decision: Decision = super::json(request).await?;
+    let (Decision::Bind { tenant, .. } | Decision::Lost { tenant }) = &decision;
+    let task = gateway.store.task(tenant, &id).await?.ok_or_else(ApiError::task_not_found)?;
+    if !matches!(task.state, State::Unknown { .. }) {
+        return Err(ApiError::not_unknown(task.state.name()));
+    }
+    let command = match &decision {
+        Decision::Lost { .. } => TaskCommand::Lose,
+        Decision::Bind { upstream_id, .. } => bind(&gateway, upstream_id).await?,
+    };
+    let outcome = match gateway.store.turn(tenant, &id, command).await {
+        Err(TurnError::Life(LifeError::Invalid(state))) => return Err(ApiError::not_unknown(state)),
+        other => other?,
+    };
+    reconcile::count_end(&outcome);
+    let task = outcome.task;
+    tracing::warn!(task = %task.id, tenant = %task.tenant, admin = admin.name,
+        state = task.state.name(), "an unknown submit was decided");
+    Ok(Json(Decided {
+        state: task.state.name(),
+        credits_held: Decimal(task.hold),
+        credits_charged: Decimal(task.charged),
+        id: task.id,
+        tenant: task.tenant,
+    })
+    .into_response())
+}
+
+/// Reads EvoLink's task: an admin's word alone binds nothing (invariant 12).
+async fn bind(gateway: &Gateway, upstream: &UpstreamId) -> Result<TaskCommand, ApiError> {
+    match gateway.evolink.read(upstream, &Trace::default()).await {
+        ReadOutcome::Task(report) if report.id == *upstream => Ok(TaskCommand::Bind {
+            report: *report,
+            found: Found::Admin,
+            window: gateway.submit_window(),
+        }),
+        ReadOutcome::Task(_) | ReadOutcome::NotFound => {
+            Err(ApiError::upstream_mismatch("EvoLink knows no such task"))
+        }
+        ReadOutcome::RateLimited { .. } | ReadOutcome::Failed { .. } => {
+            Err(ApiError::upstream_unavailable("EvoLink could not be asked; please retry", None))
+        }
+    }
+}

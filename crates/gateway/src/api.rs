@@ -1,0 +1,81 @@
+//! The tenant's routes, in EvoLink's shape. One file an endpoint.
+
+pub mod batch;
+pub mod cancel;
+pub mod content;
+pub mod credits;
+pub mod estimate;
+pub mod generations;
+pub mod models;
+pub mod task;
+pub mod tasks;
+pub mod timeline;
+pub mod webhook_secret;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use evogate_models::credits::Decimal;
+use evogate_models::task::{State, Task};
+use evogate_models::{Credits, TaskId, view};
+
+use crate::context::Context;
+use crate::error::ApiError;
+use crate::state::Gateway;
+
+/// EvoLink keeps results for this long after a task's end, in milliseconds.
+pub const RESULTS_KEPT: i64 = 24 * 3_600_000;
+
+/// The task that the path names. A text that can't be a task's id is no task.
+#[derive(Debug, Clone)]
+pub struct TaskPath(pub TaskId);
+
+impl FromRequestParts<Gateway> for TaskPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, ApiError> {
+        let path = axum::extract::Path::<String>::from_request_parts(parts, gateway).await;
+        let id: TaskId = path
+            .ok()
+            .and_then(|path| path.0.parse().ok())
+            .ok_or_else(ApiError::task_not_found)?;
+        let context = Context::from_request_parts(parts, gateway).await.unwrap_or_else(|e| match e {});
+        context.set_task(&id);
+        Ok(Self(id))
+    }
+}
+
+/// A task as clients see it, with what the gateway knows beside it in headers.
+pub fn task_answer(task: &Task) -> Response {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(upstream) = &task.upstream {
+        insert(&mut headers, "x-evolink-task-id", upstream.as_str());
+    }
+    if let (State::Completed, Some(ended)) = (&task.state, task.ended) {
+        let until = jiff::Timestamp::from_millisecond(ended.plus(RESULTS_KEPT).millis());
+        if let Ok(until) = until {
+            insert(&mut headers, "x-results-expire-at", &until.strftime("%FT%TZ").to_string());
+        }
+    }
+    (headers, view::render(task)).into_response()
+}
+
+/// What is held for the task, and what the tenant may still hold.
+pub fn credits_headers(response: &mut Response, task: &Task, available: Credits) {
+    insert(response.headers_mut(), "x-credits-held", &task.hold.to_decimal());
+    insert(response.headers_mut(), "x-credits-remaining", &available.to_decimal());
+}
+
+/// Adds a header whose text is our own.
+pub fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(HeaderName::from_static(name), value);
+    }
+}
+
+/// An amount for JSON.
+pub const fn amount(credits: Credits) -> Decimal {
+    Decimal(credits)
+}

@@ -1,0 +1,58 @@
+//! `POST /v1/tasks/batch`: up to 50 tasks at once, read as `GET /v1/tasks/{id}` reads one. Unknown and
+//! foreign ids are left out, as EvoLink does.
+
+use axum::Json;
+use axum::extract::Request;
+use axum::response::{IntoResponse as _, Response};
+use evogate_models::request::TaskIds;
+use evogate_models::{TaskId, view};
+use futures::StreamExt as _;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::auth::Principal;
+use crate::body;
+use crate::context::Context;
+use crate::error::ApiError;
+use crate::reads;
+use crate::state::Gateway;
+
+/// Tasks that are read at the same time.
+const AT_ONCE: usize = 10;
+
+#[derive(Serialize)]
+struct Batch {
+    code: u16,
+    data: Vec<Box<RawValue>>,
+}
+
+/// Answers the tasks, in the order asked for.
+pub async fn post(
+    gateway: Gateway,
+    principal: Principal,
+    context: Context,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let body = body::read(request, gateway.config.submit.max_body).await?;
+    let ids = TaskIds::parse(&body).map_err(ApiError::faults)?;
+    let trace = context.trace();
+    let ids: Vec<TaskId> = ids.iter().cloned().collect();
+    let reads: Vec<_> = futures::stream::iter(ids)
+        .map(|id| {
+            let (gateway, tenant, trace) = (gateway.clone(), principal.tenant.clone(), trace.clone());
+            async move { reads::read(&gateway, &tenant, &id, &trace).await }
+        })
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    let absent = ApiError::task_not_found();
+    let mut data = Vec::new();
+    for read in reads {
+        match read {
+            Ok(task) => data.extend(RawValue::from_string(view::render(&task)).ok()),
+            Err(error) if error.code() == absent.code() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Json(Batch { code: 200, data }).into_response())
+}

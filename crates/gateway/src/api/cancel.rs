@@ -1,0 +1,74 @@
+//! `POST /v1/tasks/{id}/cancel`: stores the wish, sends it on where EvoLink has the task, and answers
+//! with the task as it then stands. EvoLink's 200 is not a verdict; the read that follows is.
+
+use axum::response::Response;
+use evogate_models::life::LifeError;
+use evogate_models::life::news::Cancel;
+use evogate_models::task::{State, Task};
+use evogate_models::view;
+use evogate_store::{TaskCommand, TurnError};
+
+use super::{TaskPath, task_answer};
+use crate::auth::Principal;
+use crate::context::Context;
+use crate::error::ApiError;
+use crate::evolink::{CancelOutcome, Trace};
+use crate::reads;
+use crate::reconcile;
+use crate::state::Gateway;
+
+/// Cancels the task, as far as that can be done now.
+pub async fn post(
+    gateway: Gateway,
+    principal: Principal,
+    context: Context,
+    TaskPath(id): TaskPath,
+) -> Result<Response, ApiError> {
+    let wanted = gateway.store.turn(&principal.tenant, &id, TaskCommand::WantCancel).await;
+    let outcome = match wanted {
+        Err(TurnError::Life(LifeError::Invalid(_))) => {
+            let task = gateway.store.task(&principal.tenant, &id).await?;
+            return answer_ended(&task.ok_or_else(ApiError::task_not_found)?);
+        }
+        other => other?,
+    };
+    reconcile::count_end(&outcome);
+    if outcome.cancel != Some(Cancel::Ask) {
+        return Ok(task_answer(&outcome.task));
+    }
+    // The wish is stored, so a client that leaves now changes nothing; neither must a slow EvoLink
+    // keep this one.
+    let (worker, task, trace) = (gateway.clone(), outcome.task.clone(), context.trace());
+    let asked = gateway.background.spawn(async move { ask(&worker, &task, &trace).await });
+    let patience = gateway.config.submit.answer_within;
+    let Ok(Ok((refused, task))) = tokio::time::timeout(patience, asked).await else {
+        return Ok(task_answer(&outcome.task));
+    };
+    match (refused, task) {
+        (_, Some(task)) if matches!(task.state, State::Cancelled) => Ok(task_answer(&task)),
+        // It ended in another way while the wish was on its way.
+        (_, Some(task)) if task.state.is_ended() => answer_ended(&task),
+        (Some(CancelOutcome::Refused(refusal)), _) => Err(ApiError::refused(&refusal)),
+        (_, task) => Ok(task_answer(&task.unwrap_or(outcome.task))),
+    }
+}
+
+/// A task that is cancelled already answers as it stands; one that ended otherwise can't be cancelled.
+fn answer_ended(task: &Task) -> Result<Response, ApiError> {
+    match view::shown(task) {
+        view::Shown::Cancelled => Ok(task_answer(task)),
+        shown => Err(ApiError::not_cancellable(shown.as_str())),
+    }
+}
+
+/// Sends the wish to EvoLink, and reads what came of it.
+async fn ask(gateway: &Gateway, task: &Task, trace: &Trace) -> (Option<CancelOutcome>, Option<Task>) {
+    let Some(upstream) = &task.upstream else { return (None, None) };
+    let answer = gateway.evolink.cancel(upstream, trace).await;
+    let sent = TaskCommand::CancelSent { answer: reconcile::describe(&answer) };
+    if let Err(error) = gateway.store.turn(&task.tenant, &task.id, sent).await {
+        tracing::warn!(task = %task.id, %error, "a cancel could not be noted");
+    }
+    let read = reads::ask(gateway, task, trace).await;
+    (Some(answer), read)
+}

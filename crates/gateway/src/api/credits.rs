@@ -1,0 +1,63 @@
+//! `GET /v1/credits`: the tenant's own credits, in the shape of EvoLink's account.
+
+use axum::Json;
+use axum::response::{IntoResponse as _, Response};
+use evogate_models::credits::Decimal;
+use serde::Serialize;
+
+use super::amount;
+use crate::auth::Principal;
+use crate::error::ApiError;
+use crate::state::Gateway;
+
+#[derive(Serialize)]
+struct Credits {
+    success: bool,
+    message: &'static str,
+    data: Data,
+}
+
+#[derive(Serialize)]
+struct Data {
+    token: Token,
+    user: User,
+}
+
+#[derive(Serialize)]
+struct Token {
+    remaining_credits: Decimal,
+    used_credits: Decimal,
+    unlimited_credits: bool,
+}
+
+#[derive(Serialize)]
+struct User {
+    remaining_credits: Decimal,
+    used_credits: Decimal,
+    /// What unfinished tasks hold: neither remaining nor used. Ours; EvoLink has no such field.
+    held_credits: Decimal,
+}
+
+/// Answers what remains and what was used.
+pub async fn get(gateway: Gateway, principal: Principal) -> Result<Response, ApiError> {
+    let view = gateway.store.tenant(&principal.tenant).await?;
+    let view = view.ok_or_else(ApiError::unauthorized)?;
+    let (remaining, used) = (amount(view.account.available), amount(view.account.spent));
+    Ok(Json(Credits {
+        success: true,
+        message: "",
+        data: Data {
+            token: Token {
+                remaining_credits: remaining,
+                used_credits: used,
+                unlimited_credits: view.tenant.unlimited,
+            },
+            user: User {
+                remaining_credits: remaining,
+                used_credits: used,
+                held_credits: amount(view.account.held),
+            },
+        },
+    })
+    .into_response())
+}

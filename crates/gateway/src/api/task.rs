@@ -1,0 +1,21 @@
+//! `GET /v1/tasks/{id}`: the task object, as fresh as `reads.refresh_after` allows.
+
+use axum::response::Response;
+
+use super::{TaskPath, task_answer};
+use crate::auth::Principal;
+use crate::context::Context;
+use crate::error::ApiError;
+use crate::reads;
+use crate::state::Gateway;
+
+/// Answers the task.
+pub async fn get(
+    gateway: Gateway,
+    principal: Principal,
+    context: Context,
+    TaskPath(id): TaskPath,
+) -> Result<Response, ApiError> {
+    let task = reads::read(&gateway, &principal.tenant, &id, &context.trace()).await?;
+    Ok(task_answer(&task))
+}

@@ -1,0 +1,88 @@
+//! The tenant that a new folder starts with.
+
+use evogate_models::{Credits, KeyId, TenantId};
+use evogate_store::{KeyRecord, Random, Store, SystemRandom, Tenant};
+
+use super::settings::Secrets;
+use crate::auth::digest;
+use crate::cli::Failure;
+
+/// Its id, and its name.
+const DEMO: &str = "demo";
+
+/// What it may spend.
+const CREDITS: Credits = Credits::whole(10_000);
+
+/// Makes the demo tenant with its credits and its key, as far as they are missing.
+pub(super) async fn demo(store: &Store, secrets: &Secrets) -> Result<(), Failure> {
+    let id: TenantId = DEMO.parse().map_err(Failure::new)?;
+    let granted = match store.tenant(&id).await.map_err(Failure::new)? {
+        Some(view) => view.account.granted,
+        None => make_tenant(store, &id).await?,
+    };
+    // A start that was cut off between the two steps is completed by the next one.
+    if granted.is_zero() {
+        let note = Some("first start of `evogate dev`".into());
+        store
+            .grant(&id, CREDITS, note)
+            .await
+            .map_err(Failure::new)?;
+    }
+    let digest = digest(secrets.demo_key.expose());
+    if store
+        .key_by_digest(&digest)
+        .await
+        .map_err(Failure::new)?
+        .is_none()
+    {
+        let key = KeyRecord {
+            id: KeyId::mint(SystemRandom.bits()),
+            tenant: id,
+            name: "dev.env".into(),
+            created: store.now(),
+            digest,
+        };
+        store.add_key(key).await.map_err(Failure::new)?;
+    }
+    Ok(())
+}
+
+async fn make_tenant(store: &Store, id: &TenantId) -> Result<Credits, Failure> {
+    let mut webhook_secret = vec![0; 32];
+    SystemRandom.fill(&mut webhook_secret);
+    let tenant = Tenant {
+        id: id.clone(),
+        name: DEMO.into(),
+        created: store.now(),
+        suspended: false,
+        unlimited: false,
+        webhook_secret,
+    };
+    let view = store.create_tenant(tenant).await.map_err(Failure::new)?;
+    Ok(view.account.granted)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use evogate_store::SystemClock;
+
+    use super::*;
+    use crate::cli::dev::folder::Folder;
+
+    #[tokio::test]
+    async fn the_demo_tenant_is_made_once_and_keeps_its_key() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = Folder::open(parent.path()).unwrap();
+        let secrets = Secrets::of(&folder).unwrap();
+        let store = Store::embedded(&folder.store_file(), 1 << 20, Arc::new(SystemClock)).unwrap();
+        demo(&store, &secrets).await.unwrap();
+        demo(&store, &secrets).await.unwrap();
+        let id: TenantId = DEMO.parse().unwrap();
+        let view = store.tenant(&id).await.unwrap().unwrap();
+        assert_eq!(view.account.granted, CREDITS);
+        assert_eq!(store.keys(&id).await.unwrap().len(), 1);
+        store.close().await;
+    }
+}

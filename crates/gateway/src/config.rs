@@ -1,0 +1,147 @@
+//! The settings: read from three layers, checked as a whole, then typed and final.
+//!
+//! The layers are the compiled-in defaults (`config/evogate.toml`, which is also the manual), a file, and
+//! environment variables. Every fault is found in one go and names its key; a secret is in none of the
+//! texts. A [`Config`] that exists is sound: whoever uses it has nothing left to check.
+
+mod catalogue;
+mod evolink;
+mod hosts;
+mod layers;
+mod listen;
+mod log;
+mod problem;
+mod reader;
+mod rules;
+mod setting;
+mod store;
+mod tasks;
+mod units;
+mod warnings;
+mod webhooks;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use evogate_models::catalogue::Catalogue;
+
+pub use evolink::EvoLink;
+pub use hosts::ProxyUrl;
+pub use listen::{Admin, Callbacks, Listen, Shutdown};
+pub use log::{Log, LogFormat};
+pub use problem::{ConfigErrors, Problem, Warning};
+pub use store::{StoreConfig, StoreUrl};
+pub use tasks::{Reads, Submit, Tasks};
+pub use webhooks::Webhooks;
+
+use layers::Layers;
+use reader::Reader;
+
+/// Everything that can be set. The meaning of each key, for operators, is in `config/evogate.toml`.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The sockets.
+    pub listen: Listen,
+    /// `public_url` and what authenticates callbacks.
+    pub callbacks: Callbacks,
+    /// The API upstream.
+    pub evolink: EvoLink,
+    /// From a request to EvoLink's answer.
+    pub submit: Submit,
+    /// Once EvoLink has accepted a task.
+    pub tasks: Tasks,
+    /// When a client asks for a task.
+    pub reads: Reads,
+    /// Where everything is kept.
+    pub store: StoreConfig,
+    /// Who may administer.
+    pub admin: Admin,
+    /// Where webhooks may go.
+    pub webhooks: Webhooks,
+    /// The models, limits and prices.
+    pub catalogue: Arc<Catalogue>,
+    /// How the process stops.
+    pub shutdown: Shutdown,
+    /// What is logged.
+    pub log: Log,
+}
+
+impl Config {
+    /// The defaults, `file` over them, and `environment` over both.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<(Self, Vec<Warning>), ConfigErrors> {
+        let mut layers = Layers::new();
+        if let Some(path) = file {
+            layers.file(path)?;
+        }
+        layers.environment(environment);
+        Self::build(layers)
+    }
+
+    /// The defaults, `environment` over them, and the TOML text `pinned` over both: for a mode that must
+    /// not be turned into another one by what happens to be in the environment.
+    pub fn load_pinned(
+        pinned: &str,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<(Self, Vec<Warning>), ConfigErrors> {
+        let mut layers = Layers::new();
+        layers.environment(environment);
+        layers.text("built-in settings", pinned)?;
+        Self::build(layers)
+    }
+
+    /// The defaults and the TOML text `overrides` over them.
+    pub fn load_from_str(overrides: &str) -> Result<(Self, Vec<Warning>), ConfigErrors> {
+        Self::load_pinned(overrides, std::iter::empty())
+    }
+
+    fn build(layers: Layers) -> Result<(Self, Vec<Warning>), ConfigErrors> {
+        let (merged, problems) = layers.finish();
+        let mut reader = Reader::new(merged, problems);
+        let config = Self::read(&mut reader);
+        rules::check(&mut reader);
+        let problems = reader.finish();
+        match config {
+            Some(config) if problems.is_empty() => {
+                let warnings = warnings::collect(&config);
+                Ok((config, warnings))
+            }
+            _ => Err(ConfigErrors::new(problems)),
+        }
+    }
+
+    /// Reads every section before it gives up on one, so that all faults are found.
+    fn read(from: &mut Reader) -> Option<Self> {
+        let listen = Listen::read(from);
+        let callbacks = Callbacks::read(from);
+        let evolink = EvoLink::read(from);
+        let submit = Submit::read(from);
+        let tasks = Tasks::read(from);
+        let reads = Reads::read(from);
+        let store = StoreConfig::read(from);
+        let admin = Admin::read(from);
+        let webhooks = Webhooks::read(from);
+        let catalogue = catalogue::read(from);
+        let shutdown = Shutdown::read(from);
+        let log = Log::read(from);
+        Some(Self {
+            listen: listen?,
+            callbacks: callbacks?,
+            evolink: evolink?,
+            submit: submit?,
+            tasks: tasks?,
+            reads: reads?,
+            store: store?,
+            admin: admin?,
+            webhooks: webhooks?,
+            catalogue: catalogue?,
+            shutdown: shutdown?,
+            log: log?,
+        })
+    }
+}

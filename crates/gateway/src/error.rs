@@ -1,0 +1,351 @@
+//! Every answer that is not a success, and the only place that knows HTTP status codes.
+//!
+//! Which to use where:
+//! - what the caller did: [`ApiError::faults`], [`ApiError::invalid`], and the named ones for tasks,
+//!   keys, idempotency;
+//! - what policy forbids: [`ApiError::insufficient_credits`], [`ApiError::suspended`], …;
+//! - what EvoLink said of the caller's request: [`ApiError::refused`], passed on as it is;
+//! - what EvoLink or the store can't do at the moment: [`ApiError::upstream_unavailable`],
+//!   [`ApiError::store_unavailable`]: the caller may try again;
+//! - what broke here: [`ApiError::internal`]. The body says nothing of the cause; the log does.
+//!
+//! The body is EvoLink's: `{"error":{"message","type","code","param"?,"details"?,"request_id"}}`.
+//! It is written by the outermost layer, which knows the request's id.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use evogate_models::life::LifeError;
+use evogate_models::{Credits, ErrorCode, Fault, Refusal};
+use evogate_store::{StoreError, TenantError, TurnError};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// An answer that is not a success.
+#[derive(Debug, Clone)]
+pub struct ApiError(Box<Parts>);
+
+#[derive(Debug, Clone)]
+struct Parts {
+    status: StatusCode,
+    kind: Cow<'static, str>,
+    code: Cow<'static, str>,
+    message: String,
+    param: Option<String>,
+    details: Option<Value>,
+    retry_after: Option<u32>,
+}
+
+/// How long a caller should wait when something here is away for an unknown time, in seconds.
+const SOON: u32 = 5;
+
+impl ApiError {
+    fn new(status: StatusCode, kind: &'static str, code: ErrorCode, message: impl Into<String>) -> Self {
+        Self(Box::new(Parts {
+            status,
+            kind: kind.into(),
+            code: code.as_str().into(),
+            message: message.into(),
+            param: None,
+            details: None,
+            retry_after: None,
+        }))
+    }
+
+    fn with_param(mut self, param: Option<String>) -> Self {
+        self.0.param = param;
+        self
+    }
+
+    fn with_details(mut self, details: Value) -> Self {
+        self.0.details = Some(details);
+        self
+    }
+
+    fn with_retry_after(mut self, seconds: Option<u32>) -> Self {
+        self.0.retry_after = seconds;
+        self
+    }
+
+    fn not_found(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "invalid_request_error", code, message)
+    }
+
+    /// 400: what is wrong with the request, the first fault in the message, all in the details.
+    pub fn faults(faults: Vec<Fault>) -> Self {
+        let Some(first) = faults.first().cloned() else {
+            return Self::internal(&"a rejection without a fault");
+        };
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", first.code, first.message)
+            .with_param(first.param)
+            .with_details(json!(faults))
+    }
+
+    /// 400: one parameter is wrong.
+    pub fn invalid(param: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::faults(vec![Fault::parameter(param, message)])
+    }
+
+    /// 401. Says nothing about why; the log does.
+    pub fn unauthorized() -> Self {
+        let kind = "authentication_error";
+        Self::new(StatusCode::UNAUTHORIZED, kind, ErrorCode::Unauthorized, "Invalid token")
+    }
+
+    /// 402: the balance does not cover it. EvoLink's words.
+    pub fn insufficient_credits(required: Credits, available: Credits) -> Self {
+        let message =
+            format!("Insufficient credits. Required: {required}, Available: {available}");
+        let kind = "insufficient_quota_error";
+        Self::new(StatusCode::PAYMENT_REQUIRED, kind, ErrorCode::InsufficientQuota, message)
+            .with_details(json!({
+                "limit": "balance",
+                "required": required.to_decimal(),
+                "available": available.to_decimal(),
+            }))
+    }
+
+    /// 403: the tenant submits nothing at the moment.
+    pub fn suspended() -> Self {
+        let message = "This tenant is suspended: it can read and finish its tasks, not submit new ones";
+        Self::new(StatusCode::FORBIDDEN, "permission_error", ErrorCode::TenantSuspended, message)
+    }
+
+    /// 404: the catalogue has no such model.
+    pub fn model_not_found(model: &str) -> Self {
+        let message = format!("The model `{model}` does not exist; GET /v1/models lists the models");
+        Self::not_found(ErrorCode::ModelNotFound, message).with_param(Some("model".to_owned()))
+    }
+
+    /// 404: no such task of this tenant, or none at all: the same answer.
+    pub fn task_not_found() -> Self {
+        Self::not_found(ErrorCode::TaskNotFound, "Task not found")
+    }
+
+    /// 404: no such route.
+    pub fn route_not_found() -> Self {
+        Self::not_found(ErrorCode::RouteNotFound, "This route does not exist")
+    }
+
+    /// 404: no such tenant.
+    pub fn tenant_not_found() -> Self {
+        Self::not_found(ErrorCode::TenantNotFound, "Tenant not found")
+    }
+
+    /// 404: no such key of this tenant.
+    pub fn key_not_found() -> Self {
+        Self::not_found(ErrorCode::KeyNotFound, "Key not found")
+    }
+
+    /// 405.
+    pub fn method_not_allowed() -> Self {
+        let message = "This route does not take this method";
+        let status = StatusCode::METHOD_NOT_ALLOWED;
+        Self::new(status, "invalid_request_error", ErrorCode::MethodNotAllowed, message)
+    }
+
+    /// 409: it exists already.
+    pub fn exists(what: &str) -> Self {
+        let message = format!("{what} exists already");
+        Self::new(StatusCode::CONFLICT, "conflict_error", ErrorCode::AlreadyExists, message)
+    }
+
+    /// 400: the task has ended (EvoLink's class of answer for it is not documented).
+    pub fn not_cancellable(state: &str) -> Self {
+        let message = format!("The task is {state} and can't be cancelled");
+        let status = StatusCode::BAD_REQUEST;
+        Self::new(status, "invalid_request_error", ErrorCode::TaskNotCancellable, message)
+    }
+
+    /// 409: an admin's decision about a task that is not unknown.
+    pub fn not_unknown(state: &str) -> Self {
+        let message = format!("The task is {state}, not unknown");
+        Self::new(StatusCode::CONFLICT, "conflict_error", ErrorCode::TaskNotUnknown, message)
+    }
+
+    /// 409: EvoLink's task is another's, or does not fit.
+    pub fn upstream_mismatch(why: &str) -> Self {
+        let code = ErrorCode::UpstreamTaskMismatch;
+        Self::new(StatusCode::CONFLICT, "conflict_error", code, format!("Not bound: {why}"))
+    }
+
+    /// 409: no result (yet, or ever).
+    pub fn result_not_ready(status: &str) -> Self {
+        let message = format!("The task is {status} and has no result to stream");
+        let code = ErrorCode::ResultNotReady;
+        Self::new(StatusCode::CONFLICT, "invalid_request_error", code, message)
+    }
+
+    /// 410: the result is gone.
+    pub fn result_expired() -> Self {
+        let message = "The result can't be downloaded any more: EvoLink keeps results for 24 hours";
+        let code = ErrorCode::ResultExpired;
+        Self::new(StatusCode::GONE, "invalid_request_error", code, message)
+    }
+
+    /// 413.
+    pub fn too_large(limit: usize) -> Self {
+        let message = format!("The request body exceeds {limit} bytes");
+        let status = StatusCode::PAYLOAD_TOO_LARGE;
+        Self::new(status, "request_too_large_error", ErrorCode::RequestTooLarge, message)
+    }
+
+    /// 422: the idempotency key was used with another body.
+    pub fn idempotency_mismatch() -> Self {
+        let message = "This Idempotency-Key was used with another request";
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        Self::new(status, "idempotency_error", ErrorCode::IdempotencyMismatch, message)
+    }
+
+    /// 503: EvoLink can't be used at the moment, or has something against our account. Nothing is
+    /// held for the request.
+    pub fn upstream_unavailable(message: impl Into<String>, retry_after: Option<u32>) -> Self {
+        let kind = "service_unavailable_error";
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self::new(status, kind, ErrorCode::UpstreamUnavailable, message)
+            .with_retry_after(retry_after.or(Some(SOON)))
+    }
+
+    /// 503: the store can't be used; nothing was sent.
+    pub fn store_unavailable() -> Self {
+        let message = "The gateway's store is unavailable; please retry";
+        let kind = "service_unavailable_error";
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self::new(status, kind, ErrorCode::StoreUnavailable, message).with_retry_after(Some(SOON))
+    }
+
+    /// 502: a file that EvoLink has can't be fetched at the moment.
+    pub fn bad_gateway(message: impl Into<String>) -> Self {
+        let code = ErrorCode::UpstreamUnavailable;
+        Self::new(StatusCode::BAD_GATEWAY, "bad_gateway", code, message)
+            .with_retry_after(Some(SOON))
+    }
+
+    /// 500: a bug or a broken part. The cause goes to the log, once.
+    pub fn internal(cause: &dyn Display) -> Self {
+        tracing::error!(%cause, "internal error");
+        let message = "Something broke in the gateway; its log has the cause under this request id";
+        let kind = "internal_server_error";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, kind, ErrorCode::InternalError, message)
+    }
+
+    /// What EvoLink (or the gateway in its place) refused a submit with, as it is.
+    pub fn refused(refusal: &Refusal) -> Self {
+        let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_GATEWAY);
+        Self(Box::new(Parts {
+            status,
+            kind: refusal.kind.clone().into(),
+            code: refusal.code.clone().into(),
+            message: refusal.message.clone(),
+            param: None,
+            details: None,
+            retry_after: refusal.retry_after,
+        }))
+    }
+
+    /// As a refusal to keep with a task.
+    pub fn into_refusal(self) -> Refusal {
+        Refusal {
+            status: self.0.status.as_u16(),
+            kind: self.0.kind.into_owned(),
+            code: self.0.code.into_owned(),
+            message: self.0.message,
+            retry_after: self.0.retry_after,
+        }
+    }
+
+    /// The error's code.
+    pub fn code(&self) -> &str {
+        &self.0.code
+    }
+
+    /// The complete answer, for the request `request_id`.
+    pub(crate) fn render(self, request_id: &str) -> Response {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            error: Error<'a>,
+        }
+        #[derive(Serialize)]
+        struct Error<'a> {
+            message: &'a str,
+            r#type: &'a str,
+            code: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            param: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            details: Option<&'a Value>,
+            request_id: &'a str,
+        }
+        let mut parts = *self.0;
+        if parts.status == StatusCode::UNAUTHORIZED {
+            // EvoLink's words, and its way of saying which request.
+            parts.message = format!("{} (request id: {request_id})", parts.message);
+        }
+        let body = Body {
+            error: Error {
+                message: &parts.message,
+                r#type: &parts.kind,
+                code: &parts.code,
+                param: parts.param.as_deref(),
+                details: parts.details.as_ref(),
+                request_id,
+            },
+        };
+        let mut response = (parts.status, axum::Json(body)).into_response();
+        // Every 429 and 503 says when to come back.
+        let waits = matches!(
+            parts.status,
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+        );
+        if let Some(seconds) = parts.retry_after.or(waits.then_some(SOON)) {
+            response.headers_mut().insert(axum::http::header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+/// The error travels to the outermost layer in the response's extensions.
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = self.0.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store failed");
+        metrics::counter!(crate::metrics::STORE_ERRORS).increment(1);
+        match error {
+            StoreError::Unavailable(_) => Self::store_unavailable(),
+            StoreError::Corrupt(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<TurnError> for ApiError {
+    fn from(error: TurnError) -> Self {
+        match error {
+            TurnError::NoTask => Self::task_not_found(),
+            TurnError::Claimed => Self::upstream_mismatch("it belongs to another task"),
+            TurnError::Life(LifeError::Misfit(why)) => Self::upstream_mismatch(why),
+            TurnError::Life(error) => Self::internal(&error),
+            TurnError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<TenantError> for ApiError {
+    fn from(error: TenantError) -> Self {
+        match error {
+            TenantError::NoTenant => Self::tenant_not_found(),
+            TenantError::NoKey => Self::key_not_found(),
+            TenantError::Exists => Self::exists("It"),
+            TenantError::Ledger(error) => Self::invalid("credits", error.to_string()),
+            TenantError::Store(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! The client of EvoLink's API: the only place that knows the company's key, and the only one that spends
+//! money.
+//!
+//! What must hold: a call is sent at most once, whatever happens to the connection; the key goes to the origin
+//! of `evolink.base_url` and nowhere else; no answer is believed beyond what its shape proves (see
+//! [`SubmitOutcome`]). Retries belong to the callers, who know what may be repeated.
+
+mod answer;
+mod body;
+mod client;
+mod lists;
+mod meter;
+mod outcome;
+mod refusal;
+mod wait;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use evogate_models::report::Report;
+use evogate_models::task::MediaKind;
+use evogate_models::{Timestamp, UpstreamId};
+use evogate_store::clock::Clock;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, ClientBuilder, RequestBuilder};
+use serde_json::json;
+use url::Url;
+
+use crate::config;
+
+pub use client::EvoLinkError;
+pub use lists::{Account, ListEntry, ListPage, Pot};
+pub use meter::{REQUESTS, SECONDS};
+pub use outcome::{CancelOutcome, Failure, ReadOutcome, SubmitOutcome};
+
+use answer::{Answer, Broken, LIST, TASK, exchange};
+use body::SubmitBody;
+use meter::Operation;
+
+/// The most tasks that one [`EvoLink::batch`] asks for.
+pub const BATCH_MAX: usize = 50;
+
+/// How long anything but a submit may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// What a probe reads: a task that can't exist, since the contract's only read of which all is known is that of
+/// a task.
+const NO_TASK: &str = "task-unified-0000000000-evogate0";
+
+static READ: Operation = Operation::get("read", "/tasks/{id}");
+static CANCEL: Operation = Operation::post("cancel", "/tasks/{id}/cancel");
+static BATCH: Operation = Operation::post("batch", "/tasks/batch");
+static LIST_PAGE: Operation = Operation::get("list", "/tasks");
+static CREDITS: Operation = Operation::get("credits", "/credits");
+static MODELS: Operation = Operation::get("models", "/models");
+static PROBE: Operation = Operation::get("probe", "/tasks/{id}");
+
+/// What makes a call traceable at EvoLink's side: sent on as the headers of these names.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Trace {
+    /// `x-request-id`; empty, none is sent.
+    pub request_id: String,
+    /// `traceparent` (W3C Trace Context).
+    pub traceparent: Option<String>,
+}
+
+impl Trace {
+    fn headers(&self) -> HeaderMap {
+        let id = Some(&self.request_id).filter(|id| !id.is_empty());
+        [
+            ("x-request-id", id),
+            ("traceparent", self.traceparent.as_ref()),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| {
+            let value = HeaderValue::from_str(value?).ok()?;
+            Some((HeaderName::from_static(name), value))
+        })
+        .collect()
+    }
+}
+
+/// A task to be made.
+#[derive(Debug, Clone)]
+pub struct SubmitCall {
+    /// Which endpoint.
+    pub kind: MediaKind,
+    /// The JSON body, with our callback URL in it.
+    pub body: Bytes,
+    /// Our own key, 16 to 96 characters of `[A-Za-z0-9._-]`.
+    pub idempotency_key: String,
+    /// Later than this nothing is sent.
+    pub not_after: Timestamp,
+    /// The request that it belongs to.
+    pub trace: Trace,
+}
+
+/// The client. A clone shares connections.
+#[derive(Clone)]
+pub struct EvoLink(Arc<Inner>);
+
+struct Inner {
+    /// Only for submits, so that nothing that happens to a read (a reset, a connection that EvoLink closes for
+    /// too many of them) can make the outcome of a submit unknown.
+    submits: Client,
+    others: Client,
+    base: Url,
+    timeout: Duration,
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for EvoLink {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("EvoLink")
+            .field("base", &self.0.base.as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+impl EvoLink {
+    /// Connects to nothing yet.
+    pub fn new(config: &config::EvoLink, clock: Arc<dyn Clock>) -> Result<Self, EvoLinkError> {
+        Self::build(config, clock, |client| client)
+    }
+
+    fn build(
+        config: &config::EvoLink,
+        clock: Arc<dyn Clock>,
+        adapt: fn(ClientBuilder) -> ClientBuilder,
+    ) -> Result<Self, EvoLinkError> {
+        Ok(Self(Arc::new(Inner {
+            submits: client::build(config, adapt)?,
+            others: client::build(config, adapt)?,
+            base: config.base_url.clone(),
+            timeout: config.timeout,
+            clock,
+        })))
+    }
+
+    /// Submits a task, once. Takes `evolink.timeout` at most; dropped, it may or may not have been sent, so a
+    /// caller sees it to its end.
+    pub async fn submit(&self, call: SubmitCall) -> SubmitOutcome {
+        let operation = Operation::post("submit", call.kind.path());
+        let meter = operation.start();
+        let outcome = self.submit_once(call).await;
+        let (label, why) = outcome.label();
+        meter.stop(label, why);
+        outcome
+    }
+
+    async fn submit_once(&self, call: SubmitCall) -> SubmitOutcome {
+        if self.now() > call.not_after {
+            return SubmitOutcome::TooLate;
+        }
+        let clock = Arc::clone(&self.0.clock);
+        let (body, departure) = SubmitBody::new(call.body, call.not_after, clock);
+        let request = self
+            .0
+            .submits
+            .post(self.url(call.kind.path()))
+            .timeout(self.0.timeout)
+            .header(CONTENT_TYPE, "application/json")
+            .header("idempotency-key", call.idempotency_key)
+            .headers(call.trace.headers())
+            .body(reqwest::Body::wrap(body));
+        let outcome = match exchange(request, TASK).await {
+            Ok(answer) => SubmitOutcome::answered(&answer, self.now()),
+            Err(broken) => SubmitOutcome::broken(broken),
+        };
+        outcome.with_fate(departure.withdraw())
+    }
+
+    /// Reads a task.
+    pub async fn read(&self, id: &UpstreamId, trace: &Trace) -> ReadOutcome {
+        let meter = READ.start();
+        let request = self.get(&format!("tasks/{id}")).headers(trace.headers());
+        let outcome = match exchange(request, TASK).await {
+            Ok(answer) => ReadOutcome::answered(id, &answer, self.now()),
+            Err(Broken { why, .. }) => ReadOutcome::Failed { why },
+        };
+        let (label, why) = outcome.label();
+        meter.stop(label, why);
+        outcome
+    }
+
+    /// Asks EvoLink to cancel a task.
+    pub async fn cancel(&self, id: &UpstreamId, trace: &Trace) -> CancelOutcome {
+        let meter = CANCEL.start();
+        let request = self.post(&format!("tasks/{id}/cancel"));
+        let outcome = match exchange(request.headers(trace.headers()), TASK).await {
+            Ok(answer) => CancelOutcome::answered(&answer),
+            Err(Broken { why, .. }) => CancelOutcome::Failed { why },
+        };
+        let (label, why) = outcome.label();
+        meter.stop(label, why);
+        outcome
+    }
+
+    /// Reads the first [`BATCH_MAX`] of `ids` in one call. A task that is not in the answer was not read: EvoLink
+    /// leaves out what it does not know, and that proves nothing.
+    pub async fn batch(&self, ids: &[UpstreamId]) -> Result<Vec<Report>, Failure> {
+        let ids: Vec<_> = ids.iter().take(BATCH_MAX).collect();
+        let names: Vec<_> = ids.iter().map(|id| id.as_str()).collect();
+        let body = json!({ "task_ids": names }).to_string();
+        let request = self
+            .post("tasks/batch")
+            .header(CONTENT_TYPE, "application/json")
+            .body(body);
+        let mut reports = self.call(&BATCH, request, lists::batch).await?;
+        reports.retain(|report| ids.contains(&&report.id));
+        Ok(reports)
+    }
+
+    /// Reads one page of the account's task list; the first page is 1. A page with an entry that can't be read is
+    /// a failure: it would be no proof that a task is absent.
+    pub async fn list_page(&self, page: u32, page_size: u32) -> Result<ListPage, Failure> {
+        let query = format!("tasks?page={page}&page_size={page_size}");
+        self.call(&LIST_PAGE, self.get(&query), lists::page).await
+    }
+
+    /// Reads the account's credits.
+    pub async fn credits(&self) -> Result<Account, Failure> {
+        self.call(&CREDITS, self.get("credits"), lists::account)
+            .await
+    }
+
+    /// Reads the names of the models that EvoLink has.
+    pub async fn models(&self) -> Result<Vec<String>, Failure> {
+        self.call(&MODELS, self.get("models"), lists::models).await
+    }
+
+    /// Does EvoLink answer at all? Costs nothing. A JSON object with any status below 500 is an answer, a 401
+    /// too.
+    pub async fn probe(&self) -> bool {
+        let meter = PROBE.start();
+        let answer = exchange(self.get(&format!("tasks/{NO_TASK}")), TASK).await;
+        let (alive, why) = match answer {
+            Ok(answer) => {
+                let object = serde_json::from_slice::<serde_json::Map<_, _>>(&answer.body).is_ok();
+                let alive = object && !answer.status.is_server_error();
+                (alive, answer.status.to_string())
+            }
+            Err(Broken { why, .. }) => (false, why),
+        };
+        meter.stop(if alive { "alive" } else { "dead" }, &why);
+        alive
+    }
+
+    /// A call whose 2xx answers `parse` understands.
+    async fn call<T>(
+        &self,
+        operation: &Operation,
+        request: RequestBuilder,
+        parse: fn(&[u8]) -> Option<T>,
+    ) -> Result<T, Failure> {
+        let meter = operation.start();
+        let outcome = exchange(request, LIST).await.map_err(Failure::from);
+        let outcome = outcome.and_then(|answer| self.understand(&answer, parse));
+        match &outcome {
+            Ok(_) => meter.stop("ok", ""),
+            Err(failure) => meter.stop("failed", &failure.why),
+        }
+        outcome
+    }
+
+    fn understand<T>(&self, answer: &Answer, parse: fn(&[u8]) -> Option<T>) -> Result<T, Failure> {
+        if answer.status.is_success() {
+            parse(&answer.body).ok_or_else(|| Failure::misshapen(answer))
+        } else {
+            Err(Failure::answered(answer, self.now()))
+        }
+    }
+
+    fn get(&self, path: &str) -> RequestBuilder {
+        self.0.others.get(self.url(path)).timeout(TIMEOUT)
+    }
+
+    fn post(&self, path: &str) -> RequestBuilder {
+        self.0.others.post(self.url(path)).timeout(TIMEOUT)
+    }
+
+    /// `path` below the base URL. Ids are of harmless characters, so nothing in a path needs encoding.
+    fn url(&self, path: &str) -> String {
+        format!(
+            "{}/{}",
+            self.0.base.as_str().trim_end_matches('/'),
+            path.trim_start_matches('/')
+        )
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+}

@@ -1,0 +1,110 @@
+//! One exchange with EvoLink: a request out, an answer in, read to a limit.
+
+use std::error::Error;
+
+use evogate_models::{ErrorCode, Refusal, Timestamp};
+use http::StatusCode;
+use http::header::{HeaderValue, RETRY_AFTER};
+use reqwest::{RequestBuilder, Response};
+
+use super::client::describe;
+use super::refusal;
+use super::wait::Wait;
+
+/// The most that is read of an answer about one task.
+pub(super) const TASK: usize = 1 << 20;
+/// The most that is read of an answer about many.
+pub(super) const LIST: usize = 8 << 20;
+
+/// A whole answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// Its HTTP status.
+    pub(super) status: StatusCode,
+    /// `Retry-After`, as it was sent.
+    retry_after: Option<HeaderValue>,
+    /// Its body, uncompressed.
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body in EvoLink's error shape, if that is what it is. `absent` is the code of a 404 without one.
+    pub(super) fn refusal(&self, absent: ErrorCode) -> Option<Refusal> {
+        refusal::parse(self.status.as_u16(), &self.body, absent)
+    }
+
+    /// How long EvoLink asks to wait: in the header, else in the message, else what is usual for the status.
+    pub(super) fn wait(&self, message: &str, now: Timestamp) -> Wait {
+        Wait::read(self.status, self.retry_after.as_ref(), message, now)
+    }
+}
+
+/// There was no whole answer.
+#[derive(Debug)]
+pub(super) struct Broken {
+    /// In words.
+    pub(super) why: String,
+    /// EvoLink sent the HTTP/2 error `REFUSED_STREAM` in place of an answer, which promises that it did
+    /// nothing with the request (RFC 9113 §8.7).
+    pub(super) refused: bool,
+}
+
+impl Broken {
+    /// Before the answer's head.
+    fn without_head(error: reqwest::Error) -> Self {
+        Self {
+            refused: refused_stream(&error),
+            why: describe(error),
+        }
+    }
+
+    /// Within the answer's body: whatever broke it, the request was processed.
+    fn within(why: String) -> Self {
+        Self {
+            why,
+            refused: false,
+        }
+    }
+}
+
+/// Sends a request and reads its answer, at most `limit` bytes of it.
+pub(super) async fn exchange(request: RequestBuilder, limit: usize) -> Result<Answer, Broken> {
+    let response = request.send().await.map_err(Broken::without_head)?;
+    let status = response.status();
+    let retry_after = response.headers().get(RETRY_AFTER).cloned();
+    let body = read(response, limit).await.map_err(|why| {
+        let why = format!("HTTP {} with a broken body: {why}", status.as_u16());
+        Broken::within(why)
+    })?;
+    Ok(Answer {
+        status,
+        retry_after,
+        body,
+    })
+}
+
+async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, String> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(describe)? {
+        if chunk.len() > limit.saturating_sub(body.len()) {
+            return Err(format!("more than {limit} bytes"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Did EvoLink itself (not our HTTP library) refuse the stream? A GOAWAY names the streams that were not
+/// processed, too, but is not trusted with money: servers are known to name too few.
+fn refused_stream(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<h2::Error>() {
+            return error.is_reset()
+                && error.is_remote()
+                && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+        }
+        cause = error.source();
+    }
+    false
+}

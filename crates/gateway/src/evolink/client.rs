@@ -1,0 +1,91 @@
+//! How EvoLink is connected to: what the HTTP client must never do by itself, and its limits.
+
+use std::error::Error;
+use std::time::Duration;
+
+use http::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::redirect::Policy;
+use reqwest::{Client, ClientBuilder, Proxy};
+
+use crate::config;
+
+/// The longest that connecting, TLS included, may take.
+const CONNECT: Duration = Duration::from_secs(5);
+/// An idle connection is closed after this: the longer it waits, the likelier EvoLink has closed it already,
+/// and a submit on a connection that dies under it has an unknown outcome.
+const IDLE: Duration = Duration::from_secs(15);
+/// A connection that is in use and does not answer a ping in twice this is dead (HTTP/2 only: with HTTP/1.1 a
+/// dead connection takes one call with it, here all that share it).
+const PING: Duration = Duration::from_secs(10);
+/// The longest cause that is passed on, in characters.
+const CAUSE: usize = 300;
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum EvoLinkError {
+    /// The key has characters that a header can't carry.
+    #[error("evolink.api_key can't be sent in a header")]
+    Key,
+    /// The proxy's address is none.
+    #[error("evolink.proxy is not the address of a proxy")]
+    Proxy,
+    /// The HTTP client can't be built, most likely for want of CA certificates.
+    #[error(
+        "the HTTPS client for EvoLink can't be set up ({0}); it needs the system's CA certificates \
+         (on Debian the package ca-certificates, or SSL_CERT_FILE)"
+    )]
+    Setup(String),
+}
+
+/// A client that sends every request at most once, follows nothing, and carries the key.
+pub(super) fn build(
+    config: &config::EvoLink,
+    adapt: fn(ClientBuilder) -> ClientBuilder,
+) -> Result<Client, EvoLinkError> {
+    let bearer = format!("Bearer {}", config.api_key.expose());
+    let mut bearer = HeaderValue::try_from(bearer).map_err(|_| EvoLinkError::Key)?;
+    // Prints as `Sensitive`, and is left out of HTTP/2's header tables.
+    bearer.set_sensitive(true);
+    // For every request of this client: all of them go to the origin of `base_url`, redirects included,
+    // since none is followed.
+    let headers = HeaderMap::from_iter([
+        (AUTHORIZATION, bearer),
+        (ACCEPT, HeaderValue::from_static("application/json")),
+    ]);
+    let mut client = Client::builder()
+        .default_headers(headers)
+        .user_agent(concat!("evogate/", env!("CARGO_PKG_VERSION")))
+        .redirect(Policy::none())
+        .referer(false)
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .connect_timeout(CONNECT)
+        .pool_idle_timeout(IDLE)
+        .http2_keep_alive_interval(PING)
+        .http2_keep_alive_timeout(PING);
+    if let Some(proxy) = &config.proxy {
+        let proxy = Proxy::all(proxy.expose().as_str()).map_err(|_| EvoLinkError::Proxy)?;
+        client = client.proxy(proxy);
+    }
+    adapt(client)
+        .build()
+        .map_err(|error| EvoLinkError::Setup(causes(&error)))
+}
+
+/// An error with its causes in one line. Shows no URL, no header and no body.
+pub(super) fn describe(error: reqwest::Error) -> String {
+    causes(&error.without_url())
+}
+
+fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.ends_with(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = error.source();
+    }
+    text.chars().take(CAUSE).collect()
+}

@@ -1,0 +1,73 @@
+//! How long EvoLink asks to wait.
+
+use std::time::Duration;
+
+use evogate_models::Timestamp;
+use http::StatusCode;
+use http::header::HeaderValue;
+use jiff::fmt::rfc2822;
+
+/// What EvoLink's error table says for a 429 without a number.
+const RATE_LIMITED: Duration = Duration::from_secs(60);
+/// What EvoLink's error table says for a 503.
+const UNAVAILABLE: Duration = Duration::from_secs(30);
+/// No honest wait is longer.
+const LONGEST: Duration = Duration::from_hours(24);
+
+/// A time to wait before another try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wait(pub(super) Duration);
+
+impl Wait {
+    /// `Retry-After`, else the seconds in the message, else EvoLink's usual wait for the status.
+    pub(super) fn read(
+        status: StatusCode,
+        header: Option<&HeaderValue>,
+        message: &str,
+        now: Timestamp,
+    ) -> Self {
+        let usual = if status == StatusCode::TOO_MANY_REQUESTS {
+            RATE_LIMITED
+        } else {
+            UNAVAILABLE
+        };
+        let asked = header
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| retry_after(value.trim(), now))
+            .or_else(|| in_words(message));
+        Self(asked.unwrap_or(usual).min(LONGEST))
+    }
+
+    /// In whole seconds, rounded up.
+    pub(super) fn seconds(self) -> u32 {
+        let whole = self.0.as_secs();
+        let seconds = if self.0.subsec_nanos() > 0 {
+            whole.saturating_add(1)
+        } else {
+            whole
+        };
+        u32::try_from(seconds).unwrap_or(u32::MAX)
+    }
+}
+
+/// Seconds or an HTTP date (RFC 9110 §10.2.3).
+fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(value.parse().map_or(LONGEST, Duration::from_secs));
+    }
+    let at = rfc2822::parse(value).ok()?.timestamp().as_millisecond();
+    let left = Timestamp::from_millis(at).since(now).max(0);
+    Some(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
+}
+
+/// The seconds in "Please retry after 60 seconds.".
+fn in_words(message: &str) -> Option<Duration> {
+    let message = message.to_ascii_lowercase();
+    let (_, rest) = message.split_once("retry after ")?;
+    let end = rest.find(|letter: char| !letter.is_ascii_digit())?;
+    let (digits, unit) = rest.split_at_checked(end)?;
+    if !unit.trim_start().starts_with('s') {
+        return None;
+    }
+    digits.parse().ok().map(Duration::from_secs)
+}

@@ -1,0 +1,24 @@
+//! The names of the metrics.
+
+/// Requests by route, method and status class.
+pub const REQUESTS: &str = "evogate_http_requests_total";
+/// Seconds from the request's head to the answer's head, by route and method.
+pub const REQUEST_SECONDS: &str = "evogate_http_request_seconds";
+/// Answers that the store could not give.
+pub const STORE_ERRORS: &str = "evogate_store_errors_total";
+/// Submits by outcome.
+pub const SUBMITS: &str = "evogate_submits_total";
+/// Reads of tasks by source: cache, store, upstream.
+pub const TASK_READS: &str = "evogate_task_reads_total";
+/// EvoLink's callbacks by outcome.
+pub const CALLBACKS: &str = "evogate_callbacks_total";
+/// Tasks that ended, by state.
+pub const TASKS_ENDED: &str = "evogate_tasks_ended_total";
+/// Answers in which EvoLink refused our own account: an alarm.
+pub const ACCOUNT_REFUSALS: &str = "evogate_upstream_account_refusals_total";
+/// Tasks whose reserved credits were more than three times the estimate: an alarm.
+pub const RESERVED_TOO_FAR: &str = "evogate_reserved_too_far_total";
+/// Reads of tasks that EvoLink should have and answered with a 404: an alarm.
+pub const TASKS_MISSING: &str = "evogate_upstream_tasks_missing_total";
+/// Requests that ended in a panic: a bug each.
+pub const PANICS: &str = "evogate_panics_total";

@@ -1,0 +1,246 @@
+//! The worker that sees every task to its end, callbacks or not: it claims what is due, asks EvoLink
+//! within a rate limit, and hands back when to look again. Any replica may do any of it; a claim is a
+//! lease with a fencing token.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use evogate_models::note::Why;
+use evogate_models::report::Report;
+use evogate_models::task::{State, Task};
+use evogate_models::time::millis;
+use evogate_models::{Millis, UpstreamId};
+use evogate_store::{TaskCommand, TaskOutcome, TurnError};
+use futures::StreamExt as _;
+use governor::DefaultDirectRateLimiter;
+use governor::Quota;
+
+use crate::evolink::{CancelOutcome, ReadOutcome, Trace};
+use crate::metrics::{TASKS_ENDED, TASKS_MISSING};
+use crate::state::Gateway;
+use crate::heal;
+
+/// How long a claim lasts: longer than a read, so that it is not lost while it is being worked on.
+const LEASE: Millis = 60_000;
+/// The most that is claimed in one pass.
+const CLAIM: usize = 200;
+/// EvoLink's batch read takes up to this many ids.
+const BATCH: usize = 50;
+/// The longest sleep: a safety net under the wake-ups.
+const TICK: Duration = Duration::from_secs(5);
+/// Between sweeps of what has run out in the store.
+const SWEEP: Duration = Duration::from_secs(600);
+
+/// Works until the shutdown.
+pub async fn run(gateway: Gateway) {
+    let per_second =
+        NonZeroU32::new(gateway.config.evolink.reads_per_second).unwrap_or(NonZeroU32::MIN);
+    let limiter = Arc::new(DefaultDirectRateLimiter::direct(Quota::per_second(per_second)));
+    let mut sweep = tokio::time::interval(SWEEP);
+    while !gateway.background.is_stopping() {
+        match gateway.store.claim_due(CLAIM, LEASE).await {
+            Ok(tasks) if tasks.is_empty() => {
+                tokio::select! {
+                    () = gateway.background.stopping() => {}
+                    () = gateway.store.due().notified() => {}
+                    () = tokio::time::sleep(until_next(&gateway).await) => {}
+                    _ = sweep.tick() => {
+                        if let Err(error) = gateway.store.sweep().await {
+                            tracing::error!(%error, "the sweep failed");
+                        }
+                    }
+                }
+            }
+            Ok(tasks) => pass(&gateway, tasks, &limiter).await,
+            Err(error) => {
+                tracing::error!(%error, "due tasks can't be claimed");
+                tokio::select! {
+                    () = gateway.background.stopping() => {}
+                    () = tokio::time::sleep(TICK) => {}
+                }
+            }
+        }
+    }
+}
+
+async fn until_next(gateway: &Gateway) -> Duration {
+    match gateway.store.next_due().await {
+        Ok(Some(due)) => {
+            let wait = due.since(gateway.store.now()).max(0);
+            Duration::from_millis(u64::try_from(wait).unwrap_or(0)).min(TICK)
+        }
+        _ => TICK,
+    }
+}
+
+/// Works on all that was claimed, so many at a time as EvoLink may be asked at once.
+async fn pass(gateway: &Gateway, tasks: Vec<Task>, limiter: &DefaultDirectRateLimiter) {
+    let at_once = usize::try_from(gateway.config.evolink.max_reads_in_flight).unwrap_or(1);
+    let (batched, single): (Vec<Task>, Vec<Task>) = if gateway.config.evolink.batch_reads {
+        tasks.into_iter().partition(|task| plain_read(gateway, task))
+    } else {
+        (Vec::new(), tasks)
+    };
+    let rest = batch(gateway, batched, limiter).await;
+    futures::stream::iter(single.into_iter().chain(rest))
+        .for_each_concurrent(at_once, |task| look(gateway, task, limiter))
+        .await;
+}
+
+/// Is there nothing to do about the task but to read it?
+fn plain_read(gateway: &Gateway, task: &Task) -> bool {
+    task.state.is_running() && task.cancel_wanted.is_none() && gateway.store.now() < task.deadline
+}
+
+/// Reads up to 50 tasks with one call. Answers those that it brought no news of.
+async fn batch(
+    gateway: &Gateway,
+    tasks: Vec<Task>,
+    limiter: &DefaultDirectRateLimiter,
+) -> Vec<Task> {
+    let mut left = Vec::new();
+    for tasks in tasks.chunks(BATCH) {
+        let ids: Vec<UpstreamId> = tasks.iter().filter_map(|task| task.upstream.clone()).collect();
+        limiter.until_ready().await;
+        let reports = gateway.evolink.batch(&ids).await.unwrap_or_else(|failure| {
+            tracing::warn!(%failure, "EvoLink's batch read failed; reading one by one");
+            Vec::new()
+        });
+        for task in tasks {
+            match reports.iter().find(|report| task.upstream.as_ref() == Some(&report.id)) {
+                Some(report) => news(gateway, task, report.clone()).await,
+                None => left.push(task.clone()),
+            }
+        }
+    }
+    left
+}
+
+/// Looks at one claimed task.
+async fn look(gateway: &Gateway, task: Task, limiter: &DefaultDirectRateLimiter) {
+    let now = gateway.store.now();
+    match &task.state {
+        State::Submitting { .. } | State::Queued { .. } => {
+            let unknown_deadline = millis(gateway.config.submit.unknown_deadline);
+            turn(gateway, &task, TaskCommand::LeaseRanOut { unknown_deadline }).await;
+        }
+        State::Pending | State::Processing => running(gateway, &task, limiter).await,
+        State::Unknown { until, .. } => {
+            let until = *until;
+            if !heal::heal(gateway, &task, limiter).await {
+                if now >= until {
+                    turn(gateway, &task, TaskCommand::Lose).await;
+                } else {
+                    in_vain(gateway, &task, None).await;
+                }
+            }
+        }
+        // Ended for the tenant; what EvoLink bills for it is still to be learned.
+        _ if task.upstream.is_some() => read(gateway, &task, limiter).await,
+        _ => {
+            if !heal::heal(gateway, &task, limiter).await {
+                in_vain(gateway, &task, None).await;
+            }
+        }
+    }
+}
+
+/// A task that EvoLink has: a wish to cancel is sent on, then it is read.
+async fn running(gateway: &Gateway, task: &Task, limiter: &DefaultDirectRateLimiter) {
+    let fresh = |after: Duration| {
+        task.refreshed.is_some_and(|at| gateway.store.now().since(at) < millis(after))
+    };
+    let past = gateway.store.now() >= task.deadline;
+    let quiet = task.hint.is_none() && task.cancel_wanted.is_none() && !past;
+    if quiet && fresh(gateway.config.reads.refresh_after) {
+        // A client's read was here just now.
+        return in_vain(gateway, task, None).await;
+    }
+    if task.cancel_wanted.is_some() && task.can_cancel {
+        cancel(gateway, task, limiter).await;
+    }
+    read(gateway, task, limiter).await;
+    if past {
+        // The read came first: what ended in time is not expired.
+        let stored = gateway.store.task(&task.tenant, &task.id).await;
+        if let Ok(Some(task)) = stored
+            && task.state.is_running()
+        {
+            turn(gateway, &task, TaskCommand::Expire).await;
+        }
+    }
+}
+
+/// Sends a wish to cancel to EvoLink. Not a verdict, whatever it answers: the read that follows is.
+async fn cancel(gateway: &Gateway, task: &Task, limiter: &DefaultDirectRateLimiter) {
+    let Some(upstream) = &task.upstream else { return };
+    limiter.until_ready().await;
+    let outcome = gateway.evolink.cancel(upstream, &Trace::default()).await;
+    turn(gateway, task, TaskCommand::CancelSent { answer: describe(&outcome) }).await;
+}
+
+/// What EvoLink answered to a cancel, for the timeline.
+pub fn describe(outcome: &CancelOutcome) -> Why {
+    Why(match outcome {
+        CancelOutcome::Accepted => "accepted".to_owned(),
+        CancelOutcome::Refused(refusal) => format!("{}: {}", refusal.status, refusal.message),
+        CancelOutcome::Failed { why } => why.clone(),
+    })
+}
+
+async fn read(gateway: &Gateway, task: &Task, limiter: &DefaultDirectRateLimiter) {
+    let Some(upstream) = &task.upstream else { return };
+    limiter.until_ready().await;
+    let why = match gateway.evolink.read(upstream, &Trace::default()).await {
+        ReadOutcome::Task(report) => return news(gateway, task, *report).await,
+        ReadOutcome::NotFound => {
+            metrics::counter!(TASKS_MISSING).increment(1);
+            tracing::warn!(task = %task.id, %upstream, "EvoLink does not know a task that it took");
+            "EvoLink answered 404".to_owned()
+        }
+        ReadOutcome::RateLimited { wait } => {
+            tokio::time::sleep(wait.min(Duration::from_secs(5))).await;
+            "EvoLink limits our reads".to_owned()
+        }
+        ReadOutcome::Failed { why } => why,
+    };
+    in_vain(gateway, task, Some(Why(why))).await;
+}
+
+async fn news(gateway: &Gateway, task: &Task, report: Report) {
+    turn(gateway, task, TaskCommand::News { report }).await;
+}
+
+async fn in_vain(gateway: &Gateway, task: &Task, why: Option<Why>) {
+    turn(gateway, task, TaskCommand::InVain { fence: task.fence, why }).await;
+}
+
+/// Moves a claimed task on. What fails is claimed again when its lease ends.
+pub(crate) async fn turn(gateway: &Gateway, task: &Task, command: TaskCommand) -> bool {
+    match gateway.store.turn(&task.tenant, &task.id, command).await {
+        Ok(outcome) => {
+            count_end(&outcome);
+            true
+        }
+        Err(TurnError::Life(error)) => {
+            tracing::debug!(task = %task.id, %error, "a turn did not apply");
+            false
+        }
+        Err(error) => {
+            tracing::warn!(task = %task.id, %error, "a turn failed");
+            false
+        }
+    }
+}
+
+/// Counts a task's end, and says it in the log.
+pub fn count_end(outcome: &TaskOutcome) {
+    let task = &outcome.task;
+    if outcome.ended {
+        let state = task.state.name();
+        metrics::counter!(TASKS_ENDED, "state" => state).increment(1);
+        tracing::info!(task = %task.id, tenant = %task.tenant, state,
+            charged = %task.charged, "a task ended");
+    }
+}

@@ -1,0 +1,74 @@
+//! What every handler and worker shares. One `Gateway` a process; cheap to clone.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts as RequestParts;
+use evogate_models::address::AddressPolicy;
+use evogate_store::{Random, Store};
+
+use crate::background::Background;
+use crate::breaker::Breaker;
+use crate::config::Config;
+use crate::content::Files;
+use crate::evolink::EvoLink;
+use crate::heal::Matcher;
+use crate::reads::Reads;
+use crate::token::Tokens;
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Gateway(Arc<Parts>);
+
+/// The parts of a gateway.
+#[derive(Debug)]
+pub struct Parts {
+    /// The settings.
+    pub config: Config,
+    /// Everything that must survive.
+    pub store: Store,
+    /// The way to EvoLink.
+    pub evolink: EvoLink,
+    /// Whether submits go there now.
+    pub breaker: Arc<Breaker>,
+    /// Callback tokens; none without a `public_url`.
+    pub tokens: Option<Tokens>,
+    /// Clients' reads of tasks.
+    pub reads: Reads,
+    /// What is known of EvoLink's own list of tasks.
+    pub matcher: Matcher,
+    /// The way to finished results.
+    pub files: Files,
+    /// Where tenants' webhooks may go.
+    pub targets: Arc<AddressPolicy>,
+    /// Work that no request carries.
+    pub background: Background,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+}
+
+impl From<Parts> for Gateway {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for Gateway {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl FromRequestParts<Self> for Gateway {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(
+        _: &mut RequestParts,
+        gateway: &Self,
+    ) -> Result<Self, Self::Rejection> {
+        Ok(gateway.clone())
+    }
+}

@@ -1,0 +1,175 @@
+//! A submit, from a valid request to EvoLink's answer: hold, send, bind.
+//!
+//! What must hold (design, section 4): the hold is taken in one step before a byte goes out; nothing
+//! is sent later than the hold's `not_after`; a submit whose outcome is not known is never sent again;
+//! and none of this depends on the client staying. So all of it runs in the background, and the
+//! request only waits at a [`Desk`] for what comes out.
+
+mod desk;
+mod drive;
+
+use bytes::Bytes;
+use evogate_models::life::submit::{HoldError, Intent};
+use evogate_models::task::{State, Task};
+use evogate_models::time::millis;
+use evogate_models::{Credits, Millis, TaskId};
+use evogate_store::{StoreError, Submit, SubmitError, Submitted, TaskCommand};
+
+use crate::context::Context;
+use crate::error::ApiError;
+use crate::state::Gateway;
+use crate::submit::desk::Desk;
+use crate::token::Claims;
+
+/// Nothing is sent later than this after the hold was taken or renewed (invariant 7).
+pub const SEND_WITHIN: Millis = 5_000;
+/// How long a submitter may be silent before its submit counts as unknown; it renews well before.
+pub const LEASE: Millis = 15_000;
+
+/// A request that was found good, ready to be held and sent.
+#[derive(Debug)]
+pub struct Order {
+    /// What is asked for.
+    pub intent: Intent,
+    /// The body for EvoLink, with our callback URL in it.
+    pub body: Bytes,
+}
+
+/// What the client gets.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The task as it stands.
+    pub task: Task,
+    /// Was it made by an earlier request?
+    pub replay: bool,
+    /// What the tenant may still hold.
+    pub available: Credits,
+}
+
+impl Gateway {
+    /// A new task's id.
+    pub fn new_task_id(&self) -> TaskId {
+        TaskId::mint(self.store.now(), self.random.bits())
+    }
+
+    /// The URL that EvoLink shall call for a task that is to be held; none without a `public_url`.
+    pub fn callback_url(&self, intent: &Intent) -> Option<String> {
+        self.tokens.as_ref()?.url(&Claims {
+            tenant: intent.tenant.clone(),
+            task: intent.id.clone(),
+            kind: intent.spec.kind,
+            estimate: intent.estimate,
+            created: self.store.now(),
+        })
+    }
+
+    /// How long after its hold EvoLink may have taken a task: all waits and tries, and the last
+    /// submit's time-out.
+    pub fn submit_window(&self) -> Millis {
+        let submit = millis(self.config.submit.answer_within);
+        let call = millis(self.config.evolink.timeout);
+        submit.saturating_add(call).saturating_add(2 * SEND_WITHIN)
+    }
+}
+
+/// Takes the hold, sends, and answers within `submit.answer_within`. Dropped (the client hung up) it
+/// leaves a note with the task; the rest goes on.
+pub async fn submit(
+    gateway: &Gateway,
+    order: Order,
+    context: &Context,
+) -> Result<Answer, ApiError> {
+    let desk = Desk::default();
+    let clerk = desk.clone();
+    let (worker, context) = (gateway.clone(), context.clone());
+    gateway.background.spawn(async move {
+        let outcome = hold_and_send(&worker, order, &context, &clerk).await;
+        clerk.put(outcome);
+    });
+    desk.wait(gateway).await
+}
+
+async fn hold_and_send(
+    gateway: &Gateway,
+    order: Order,
+    context: &Context,
+    desk: &Desk,
+) -> Result<Answer, ApiError> {
+    let Order { mut intent, body } = order;
+    if gateway.config.evolink.honours_idempotency {
+        intent.resend = std::str::from_utf8(&body).ok().map(str::to_owned);
+    }
+    let kind = intent.spec.kind;
+    let permit = gateway.breaker.permit();
+    let may_create = permit.is_ok() && !gateway.background.is_stopping();
+    let held = match gateway.store.submit(Submit { intent, may_create }).await {
+        Ok(held) => held,
+        Err(SubmitError::NotNow) => {
+            count("not_now");
+            let seconds = permit.err().map(|open| seconds(open.retry_after));
+            let message = "EvoLink is not answering at the moment; nothing was submitted";
+            return Err(ApiError::upstream_unavailable(message, seconds));
+        }
+        Err(error) => return Err(not_held(error)),
+    };
+    let Submitted { task, replay, account } = held;
+    context.set_task(&task.id);
+    if replay {
+        count("replayed");
+        return answer_replay(task, account.available);
+    }
+    let Ok(permit) = permit else {
+        return Err(ApiError::internal(&"a hold without a permit"));
+    };
+    desk.publish(gateway, &task, account.available);
+    drive::Drive { gateway, desk, kind, body, trace: context.trace(), available: account.available }
+        .run(task, permit)
+        .await
+}
+
+/// A repeat gets the task as it stands; one that was refused is refused again in the same words.
+fn answer_replay(task: Task, available: Credits) -> Result<Answer, ApiError> {
+    if let State::Rejected { refusal } = &task.state {
+        return Err(ApiError::refused(refusal));
+    }
+    Ok(Answer { task, replay: true, available })
+}
+
+fn not_held(error: SubmitError) -> ApiError {
+    match error {
+        SubmitError::NoTenant => ApiError::unauthorized(),
+        SubmitError::Suspended => ApiError::suspended(),
+        SubmitError::KeyMismatch => ApiError::idempotency_mismatch(),
+        SubmitError::Hold(HoldError::InsufficientCredits { required, available }) => {
+            count("insufficient_credits");
+            ApiError::insufficient_credits(required, available)
+        }
+        SubmitError::Hold(HoldError::Ledger(error)) => ApiError::internal(&error),
+        SubmitError::NotNow => ApiError::upstream_unavailable("Please retry", None),
+        SubmitError::Exists(id) => ApiError::internal(&format_args!("{id} was minted twice")),
+        SubmitError::Store(error) => error.into(),
+    }
+}
+
+fn count(outcome: &'static str) {
+    metrics::counter!(crate::metrics::SUBMITS, "outcome" => outcome).increment(1);
+}
+
+/// Whole seconds, rounded up, for `Retry-After`.
+fn seconds(wait: std::time::Duration) -> u32 {
+    u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1)
+}
+
+/// Notes that the client of `task` went away without an answer.
+async fn hung_up(gateway: &Gateway, task: &Task) {
+    count("hung_up");
+    let done = gateway.store.turn(&task.tenant, &task.id, TaskCommand::HungUp).await;
+    if let Err(error) = done {
+        tracing::warn!(task = %task.id, %error, "could not note that the client hung up");
+    }
+}
+
+/// A store's failure, as the log tells it where nobody waits for an answer.
+fn log_store(what: &str, task: &Task, error: &StoreError) {
+    tracing::error!(task = %task.id, tenant = %task.tenant, %error, "{what}");
+}

@@ -1,0 +1,323 @@
+//! Sends a held task and records what came of it: the table of EvoLink's answers (design, section 4).
+
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::Bytes;
+use evogate_models::life::bind::Found;
+use evogate_models::note::{Step, Why};
+use evogate_models::report::Report;
+use evogate_models::task::{MediaKind, State, Task};
+use evogate_models::time::millis;
+use evogate_models::{Credits, Refusal, Timestamp};
+use evogate_store::{StoreError, TaskCommand, TaskOutcome, TurnError};
+
+use super::desk::Desk;
+use super::{Answer, LEASE, SEND_WITHIN, count, log_store, seconds};
+use crate::breaker::Permit;
+use crate::error::ApiError;
+use crate::evolink::{SubmitCall, SubmitOutcome, Trace};
+use crate::state::Gateway;
+
+/// How often a submit that surely did not reach EvoLink is sent.
+const TRIES_UNSENT: u32 = 3;
+/// How often a submit is sent again that EvoLink could not take at that moment.
+const TRIES_BUSY: u32 = 2;
+/// How often a lease is renewed while EvoLink thinks.
+const RENEW_EVERY: Duration = Duration::from_secs(5);
+
+/// One submit on its way.
+pub(super) struct Drive<'a> {
+    pub(super) gateway: &'a Gateway,
+    pub(super) desk: &'a Desk,
+    pub(super) kind: MediaKind,
+    pub(super) body: Bytes,
+    pub(super) trace: Trace,
+    pub(super) available: Credits,
+}
+
+/// What to do after an answer.
+enum Next {
+    Again,
+    Done(Result<Answer, ApiError>),
+}
+
+/// How often it was tried, by reason.
+#[derive(Default)]
+struct Tries {
+    unsent: u32,
+    busy: u32,
+    late: u32,
+}
+
+impl Drive<'_> {
+    /// Sends until there is an answer, or no use in trying.
+    pub(super) async fn run(self, mut task: Task, permit: Permit) -> Result<Answer, ApiError> {
+        let mut tries = Tries::default();
+        let answer_by = task.created.after(self.gateway.config.submit.answer_within);
+        let fence = task.fence;
+        loop {
+            let outcome = self.send(&task, fence).await;
+            let (next, definite) = match outcome {
+                SubmitOutcome::Accepted(report) => (self.accepted(task.clone(), *report).await, true),
+                SubmitOutcome::Refused { refusal, account } => {
+                    (self.refused(task.clone(), refusal, account).await, true)
+                }
+                SubmitOutcome::Busy { refusal, wait } => {
+                    tries.busy += 1;
+                    let until = self.gateway.store.now().after(wait);
+                    let again = tries.busy <= TRIES_BUSY && until < answer_by;
+                    (self.busy(&task, fence, refusal, until, again).await, true)
+                }
+                SubmitOutcome::Unknown { why } => (self.unknown(task.clone(), fence, why).await, false),
+                SubmitOutcome::NotSent { why } => {
+                    tries.unsent += 1;
+                    (self.unsent(&task, why, tries.unsent < TRIES_UNSENT).await, true)
+                }
+                SubmitOutcome::TooLate => {
+                    tries.late += 1;
+                    (self.late(&task, tries.late < TRIES_UNSENT).await, true)
+                }
+            };
+            if let Next::Done(answer) = next {
+                if definite {
+                    permit.definite();
+                } else {
+                    permit.unknown();
+                }
+                return answer;
+            }
+            // Nothing is sent on an old promise: the hold's `not_after` begins anew.
+            match self.renew(&task, fence).await {
+                Ok(renewed) => task = renewed,
+                Err(TurnError::Life(_)) => return self.as_it_stands(&task).await,
+                Err(error) => {
+                    tracing::error!(task = %task.id, %error, "a submit could not be renewed");
+                    return self.give_back(&task, ApiError::store_unavailable(), true).await;
+                }
+            }
+        }
+    }
+
+    /// One call, with the lease renewed while it takes.
+    async fn send(&self, task: &Task, fence: u64) -> SubmitOutcome {
+        let State::Submitting { not_after } = task.state else { return SubmitOutcome::TooLate };
+        let call = self.gateway.evolink.submit(SubmitCall {
+            kind: self.kind,
+            body: self.body.clone(),
+            idempotency_key: task.id.to_string(),
+            not_after,
+            trace: self.trace.clone(),
+        });
+        let renewing = async {
+            loop {
+                tokio::time::sleep(RENEW_EVERY).await;
+                // A lease that is lost makes the task unknown; the answer, if one comes, still counts.
+                let _ = self.renew(task, fence).await;
+            }
+        };
+        tokio::select! {
+            outcome = call => outcome,
+            () = renewing => SubmitOutcome::Unknown { why: "renewing ended".to_owned() },
+        }
+    }
+
+    async fn renew(&self, task: &Task, fence: u64) -> Result<Task, TurnError> {
+        let command = TaskCommand::Renew { fence, send_within: SEND_WITHIN, lease: LEASE };
+        Ok(self.gateway.store.turn(&task.tenant, &task.id, command).await?.task)
+    }
+
+    /// EvoLink has it. If the bind can't be stored now, the client gets its pending task and the
+    /// bind is tried on.
+    async fn accepted(&self, task: Task, report: Report) -> Next {
+        count("accepted");
+        let bind = || TaskCommand::Bind {
+            report: report.clone(),
+            found: Found::Answer,
+            window: self.gateway.submit_window(),
+        };
+        let answer = match self.gateway.store.turn(&task.tenant, &task.id, bind()).await {
+            Ok(outcome) => {
+                alarm(&outcome, &report);
+                self.answer(outcome)
+            }
+            Err(TurnError::Store(error)) => {
+                log_store("a bind could not be stored; trying on", &task, &error);
+                self.desk.put(Ok(Answer {
+                    task: task.clone(),
+                    replay: false,
+                    available: self.available,
+                }));
+                match persist(|| self.gateway.store.turn(&task.tenant, &task.id, bind())).await {
+                    Ok(outcome) => self.answer(outcome),
+                    Err(error) => return Next::Done(Err(error.into())),
+                }
+            }
+            Err(error) => {
+                // The hold stays, and the callback or EvoLink's list heals what can be healed.
+                tracing::error!(task = %task.id, upstream = %report.id, %error, "not bound");
+                return Next::Done(self.as_it_stands(&task).await);
+            }
+        };
+        Next::Done(Ok(answer))
+    }
+
+    fn answer(&self, outcome: TaskOutcome) -> Answer {
+        Answer { task: outcome.task, replay: false, available: outcome.account.available }
+    }
+
+    async fn refused(&self, task: Task, refusal: Refusal, account: bool) -> Next {
+        if !account {
+            count("refused");
+            return Next::Done(self.give_back(&task, ApiError::refused(&refusal), false).await);
+        }
+        // What EvoLink has against our account is not the tenant's fault: ops are told.
+        count("account_refused");
+        metrics::counter!(crate::metrics::ACCOUNT_REFUSALS, "status" => refusal.status.to_string())
+            .increment(1);
+        tracing::error!(status = refusal.status, message = refusal.message,
+            "EvoLink refuses our own account");
+        let message = "EvoLink can't be used at the moment; nothing was submitted";
+        let error = ApiError::upstream_unavailable(message, Some(60));
+        Next::Done(self.give_back(&task, error, true).await)
+    }
+
+    async fn busy(
+        &self,
+        task: &Task,
+        fence: u64,
+        refusal: Refusal,
+        until: Timestamp,
+        again: bool,
+    ) -> Next {
+        let now = self.gateway.store.now();
+        if !again {
+            count("busy");
+            let wait = u64::try_from(until.since(now)).unwrap_or(0);
+            let retry_after = seconds(Duration::from_millis(wait));
+            let refusal = Refusal { retry_after: Some(retry_after), ..refusal };
+            return Next::Done(self.give_back(task, ApiError::refused(&refusal), true).await);
+        }
+        let command = TaskCommand::Queue {
+            fence,
+            until,
+            why: Why(refusal.message.clone()),
+            lease: LEASE,
+        };
+        if let Err(error) = self.gateway.store.turn(&task.tenant, &task.id, command).await {
+            tracing::warn!(task = %task.id, %error, "could not be queued");
+            return Next::Done(self.give_back(task, ApiError::refused(&refusal), true).await);
+        }
+        let wait = u64::try_from(until.since(now)).unwrap_or(0);
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+        Next::Again
+    }
+
+    async fn unsent(&self, task: &Task, why: String, again: bool) -> Next {
+        tracing::warn!(task = %task.id, why, again, "a submit did not reach EvoLink");
+        if !again {
+            count("unsent");
+            let error = ApiError::upstream_unavailable(
+                "EvoLink can't be reached; nothing was submitted",
+                None,
+            );
+            return Next::Done(self.give_back(task, error, true).await);
+        }
+        let jitter = 0.1 + 0.4 * self.gateway.random.unit();
+        tokio::time::sleep(Duration::from_secs_f64(jitter)).await;
+        Next::Again
+    }
+
+    async fn late(&self, task: &Task, again: bool) -> Next {
+        if again {
+            return Next::Again;
+        }
+        count("unsent");
+        let message = "The gateway is too slow at the moment; nothing was submitted";
+        let error = ApiError::upstream_unavailable(message, None);
+        Next::Done(self.give_back(task, error, true).await)
+    }
+
+    /// Gives the hold back and answers with the error; where somebody already has the task, the end
+    /// is an event.
+    async fn give_back(
+        &self,
+        task: &Task,
+        error: ApiError,
+        temporary: bool,
+    ) -> Result<Answer, ApiError> {
+        let told = self.desk.promise();
+        let refusal = error.clone().into_refusal();
+        let refuse = || {
+            let refusal = refusal.clone();
+            let command = TaskCommand::Refuse { refusal, temporary, told };
+            self.gateway.store.turn(&task.tenant, &task.id, command)
+        };
+        if let Err(failure) = refuse().await {
+            tracing::error!(task = %task.id, error = %failure, "a hold could not be given back yet");
+            self.desk.put(Err(error.clone()));
+            if let Err(failure) = persist(refuse).await {
+                tracing::error!(task = %task.id, error = %failure,
+                    "a hold was not given back; it is when its deadline comes");
+            }
+        }
+        Err(error)
+    }
+
+    /// The outcome is not known: the hold stays, and the client gets its pending task.
+    async fn unknown(&self, task: Task, fence: u64, why: String) -> Next {
+        count("unknown");
+        tracing::warn!(task = %task.id, why, "the outcome of a submit is not known");
+        let deadline = millis(self.gateway.config.submit.unknown_deadline);
+        let until = self.gateway.store.now().plus(deadline);
+        let command = TaskCommand::Unknown { fence, why: Why(why), until };
+        match self.gateway.store.turn(&task.tenant, &task.id, command).await {
+            Ok(outcome) => Next::Done(Ok(self.answer(outcome))),
+            // Its lease will run out, which says the same.
+            Err(error) => {
+                tracing::error!(task = %task.id, %error, "not recorded as unknown yet");
+                Next::Done(self.as_it_stands(&task).await)
+            }
+        }
+    }
+
+    /// The task as the store has it: cancelled while it waited, or taken over by a worker.
+    async fn as_it_stands(&self, task: &Task) -> Result<Answer, ApiError> {
+        let stored = self.gateway.store.task(&task.tenant, &task.id).await;
+        let task = stored.ok().flatten().unwrap_or_else(|| task.clone());
+        if let State::Rejected { refusal } = &task.state {
+            return Err(ApiError::refused(refusal));
+        }
+        Ok(Answer { task, replay: false, available: self.available })
+    }
+}
+
+fn alarm(outcome: &TaskOutcome, report: &Report) {
+    let moved = Some(outcome.task.hold) == report.reserved;
+    if !outcome.task.state.is_ended() && report.reserved.is_some() && !moved {
+        metrics::counter!(crate::metrics::RESERVED_TOO_FAR).increment(1);
+        tracing::error!(task = %outcome.task.id, step = ?Step::ReservedTooFar {
+            reserved: report.reserved.unwrap_or_default()
+        }, estimate = %outcome.task.estimate, "EvoLink reserved far more than the estimate");
+    }
+}
+
+/// Tries on while the store is away: for what must not be forgotten.
+async fn persist<F>(mut attempt: impl FnMut() -> F) -> Result<TaskOutcome, TurnError>
+where
+    F: Future<Output = Result<TaskOutcome, TurnError>>,
+{
+    /// With waits from 0.1 s to 10 s: about a quarter of an hour.
+    const TRIES: u32 = 100;
+    let mut wait = Duration::from_millis(100);
+    let mut last = TurnError::Store(StoreError::Unavailable("not tried".to_owned()));
+    for _ in 0..TRIES {
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(Duration::from_secs(10));
+        match attempt().await {
+            Err(error @ TurnError::Store(_)) => last = error,
+            other => return other,
+        }
+    }
+    Err(last)
+}

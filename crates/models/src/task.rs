@@ -1,0 +1,311 @@
+//! A task: one paid job of one tenant, from the hold to its one end.
+//!
+//! ```text
+//! queued ⇄ submitting ─┬─→ pending → processing ─┬─→ completed | failed | cancelled
+//!    │         │  │    │      ↑                  └─→ expired
+//!    │         │  └→ unknown ─┴─→ lost
+//!    └→ cancelled └──→ rejected
+//! ```
+//!
+//! What moves a task along, and what that does to the tenant's account, is in [`crate::life`].
+
+use serde::{Deserialize, Serialize};
+
+use crate::note::Why;
+use crate::{Credits, KeyId, Refusal, TaskId, TenantId, Timestamp, UpstreamId};
+
+/// What a task makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MediaKind {
+    /// `/v1/videos/generations`
+    Video,
+    /// `/v1/images/generations`
+    Image,
+    /// `/v1/audios/generations`
+    Audio,
+}
+
+impl MediaKind {
+    /// As EvoLink's `type` says it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Video => "video",
+            Self::Image => "image",
+            Self::Audio => "audio",
+        }
+    }
+
+    /// As EvoLink's `object` says it.
+    pub const fn object(self) -> &'static str {
+        match self {
+            Self::Video => "video.generation.task",
+            Self::Image => "image.generation.task",
+            Self::Audio => "audio.generation.task",
+        }
+    }
+
+    /// The path of EvoLink's endpoint, below `/v1`.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Video => "/videos/generations",
+            Self::Image => "/images/generations",
+            Self::Audio => "/audios/generations",
+        }
+    }
+}
+
+/// What was asked for, as far as the gateway needs it after the submit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spec {
+    /// What is made.
+    pub kind: MediaKind,
+    /// The model's name.
+    pub model: String,
+    /// Seconds of video or audio, where the model has a duration.
+    pub duration: Option<u32>,
+    /// `720p` and the like, where the model has qualities.
+    pub quality: Option<String>,
+    /// The catalogue's `estimated_time`, in seconds, as EvoLink would show it.
+    pub estimated_time: u32,
+    /// The shortest time in which such a task ends, in seconds: when the first read is worth while.
+    pub shortest: u32,
+    /// The longest usual time, in seconds: after it, reads become rarer.
+    pub longest: u32,
+    /// The catalogue's billing rule, for the pending task that the gateway makes up itself.
+    pub billing_rule: String,
+}
+
+/// Who submitted.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Author {
+    /// The gateway's key, when it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyId>,
+    /// The tenant's user, where the credential names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+}
+
+/// Where a task stands. The data of a variant exists only while the task is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum State {
+    /// Not at EvoLink; waits to be sent (again).
+    Queued {
+        /// When it will be sent.
+        until: Timestamp,
+    },
+    /// On its way to EvoLink: from the hold until an answer.
+    Submitting {
+        /// Nothing is sent after this; a sender that comes too late must renew first.
+        not_after: Timestamp,
+    },
+    /// Sent, and whether EvoLink has it is not known. Never sent again blindly.
+    Unknown {
+        /// Since when.
+        since: Timestamp,
+        /// When it is given up as lost.
+        until: Timestamp,
+        /// What came instead of an answer.
+        why: Why,
+    },
+    /// EvoLink has it and has not begun.
+    Pending,
+    /// EvoLink works on it.
+    Processing,
+    /// Done and settled.
+    Completed,
+    /// Ended without a result; released.
+    Failed,
+    /// Cancelled; released.
+    Cancelled,
+    /// EvoLink (or the gateway, before sending) said no; released.
+    Rejected {
+        /// What the client got, or reads now.
+        refusal: Refusal,
+    },
+    /// Was unknown until its deadline; released.
+    Lost,
+    /// Was at EvoLink and unfinished at its deadline; released.
+    Expired,
+}
+
+impl State {
+    /// The state's name, as in the design, in logs and in metrics.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Queued { .. } => "queued",
+            Self::Submitting { .. } => "submitting",
+            Self::Unknown { .. } => "unknown",
+            Self::Pending => "pending",
+            Self::Processing => "processing",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Rejected { .. } => "rejected",
+            Self::Lost => "lost",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// Every name that [`State::name`] gives.
+    pub const NAMES: &[&str] = &[
+        "queued",
+        "submitting",
+        "unknown",
+        "pending",
+        "processing",
+        "completed",
+        "failed",
+        "cancelled",
+        "rejected",
+        "lost",
+        "expired",
+    ];
+
+    /// Has the task ended for the tenant?
+    pub const fn is_ended(&self) -> bool {
+        matches!(
+            self,
+            Self::Completed
+                | Self::Failed
+                | Self::Cancelled
+                | Self::Rejected { .. }
+                | Self::Lost
+                | Self::Expired
+        )
+    }
+
+    /// Does EvoLink have the task, unfinished as far as we know?
+    pub const fn is_running(&self) -> bool {
+        matches!(self, Self::Pending | Self::Processing)
+    }
+}
+
+/// The right to work on a task for a while. Every claim has a new fencing token, so that whoever
+/// slept past the lease is recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// The fencing token: grows with every claim of the task.
+    pub fence: u64,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+/// What a callback of EvoLink's hinted, until a read has settled it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hint {
+    /// The id that the callback's body named: unproven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<UpstreamId>,
+    /// Reads that found no end since the hint.
+    pub reads: u32,
+}
+
+/// One paid job of one tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Our id, the only one that the tenant knows.
+    pub id: TaskId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// When the hold was taken.
+    pub created: Timestamp,
+    /// Who submitted it.
+    pub author: Author,
+    /// What was asked for.
+    pub spec: Spec,
+    /// The catalogue's price, held at first.
+    pub estimate: Credits,
+    /// What is held now; zero once it has ended.
+    pub hold: Credits,
+    /// What the tenant paid; zero until settled.
+    pub charged: Credits,
+    /// What EvoLink bills for it, as far as we have learned.
+    pub billed: Credits,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub state: State,
+    /// EvoLink's id, once bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<UpstreamId>,
+    /// `credits_reserved` as EvoLink said it, also when it was too far off to move the hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved: Option<Credits>,
+    /// The task object as last read, with our id: what clients see. Absent until bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// Did the last read say that it can be cancelled?
+    #[serde(default)]
+    pub can_cancel: bool,
+    /// Since when the client wants it cancelled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel_wanted: Option<Timestamp>,
+    /// Where the tenant wants the result sent: never sent upstream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback_url: Option<String>,
+    /// The client's idempotency key, while it leads to this task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+    /// Fingerprint of credential, route and body: finds the task again for a client that hung up.
+    pub fingerprint: String,
+    /// Was it given to a client that asked again, before its submit was answered?
+    #[serde(default)]
+    pub told: bool,
+    /// The body as sent upstream, kept until bound, and only where EvoLink honours idempotency keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resend: Option<String>,
+    /// When a worker should look at it; none when there is nothing to wait for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
+    /// Who works on it now: the submitter, then workers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<Lease>,
+    /// The last fencing token given out.
+    pub fence: u64,
+    /// A callback that was not settled yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<Hint>,
+    /// Callbacks so far; only the first is read at once.
+    #[serde(default)]
+    pub callbacks: u32,
+    /// When EvoLink was last asked about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refreshed: Option<Timestamp>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
+    /// When it is given up though EvoLink has it.
+    pub deadline: Timestamp,
+}
+
+impl Task {
+    /// What EvoLink bills beyond what the tenant paid: this task's part of the platform's loss.
+    /// Negative where EvoLink billed less in the end. Zero while the task is open: what EvoLink has
+    /// reserved is not a bill yet.
+    pub fn loss(&self) -> Credits {
+        if self.state.is_ended() {
+            self.billed
+                .checked_sub(self.charged)
+                .unwrap_or(Credits::ZERO)
+        } else {
+            Credits::ZERO
+        }
+    }
+
+    /// Does EvoLink's task fit what was asked for here: the model, and taken between the hold and
+    /// `within` after it? (Invariant 12; clocks may differ by [`CLOCK_SKEW`].)
+    pub fn fits(&self, model: Option<&str>, created: Option<Timestamp>, within: i64) -> bool {
+        let model_fits = self.spec.model.is_empty() || model == Some(self.spec.model.as_str());
+        let time_fits = created.is_some_and(|created| {
+            let age = created.since(self.created);
+            // EvoLink's `created` has whole seconds, rounded down.
+            age >= -CLOCK_SKEW && age <= within.saturating_add(CLOCK_SKEW)
+        });
+        model_fits && time_fits
+    }
+}
+
+/// How far EvoLink's clock may be off ours, in milliseconds, when creation times are compared.
+pub const CLOCK_SKEW: i64 = 10_000;

@@ -1,0 +1,165 @@
+//! Reads, each on one snapshot.
+
+use evogate_models::idempotency::{KeyRecord, RepeatRecord};
+use evogate_models::note::Note;
+use evogate_models::task::Task;
+use evogate_models::{TaskId, TenantId, Timestamp, UpstreamId, view};
+use redb::ReadableTable as _;
+use serde::de::DeserializeOwned;
+
+use super::Embedded;
+use super::table::{Bytes, Owned, Write, decode, get, unavailable};
+use crate::error::StoreError;
+use crate::store::{TaskFilter, TaskPage};
+
+impl Embedded {
+    pub(crate) async fn task(
+        &self,
+        tenant: &TenantId,
+        id: &TaskId,
+    ) -> Result<Option<Task>, StoreError> {
+        self.read(|tables| get(&tables.tasks()?, (tenant.as_str(), id.as_str())))
+    }
+
+    pub(crate) async fn tasks(
+        &self,
+        tenant: &TenantId,
+        filter: TaskFilter,
+        page: u32,
+        page_size: u32,
+    ) -> Result<TaskPage, StoreError> {
+        let tenant = tenant.clone();
+        self.read_long(move |tables| {
+            let first = u64::from(page.saturating_sub(1)).saturating_mul(u64::from(page_size));
+            let end = first.saturating_add(u64::from(page_size));
+            let everything =
+                filter.status.is_none() && filter.kind.is_none() && filter.model.is_none();
+            let mut found = TaskPage::default();
+            let range = (tenant.as_str(), "")..=(tenant.as_str(), "\u{10ffff}");
+            // Ids begin with the second in which they were made, so this is newest first.
+            for row in tables.tasks()?.range(range).map_err(unavailable)?.rev() {
+                let (_, bytes) = row.map_err(unavailable)?;
+                let on_page = (first..end).contains(&found.total);
+                if everything && !on_page {
+                    found.total = found.total.saturating_add(1);
+                    continue;
+                }
+                let task: Task = decode(bytes.value())?;
+                if matches(&filter, &task) {
+                    found.total = found.total.saturating_add(1);
+                    if on_page {
+                        found.tasks.push(task);
+                    }
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    pub(crate) async fn timeline(
+        &self,
+        tenant: &TenantId,
+        id: &TaskId,
+    ) -> Result<Vec<Note>, StoreError> {
+        self.read(|tables| {
+            let (tenant, id) = (tenant.as_str(), id.as_str());
+            let mut notes = Vec::new();
+            let range = (tenant, id, 0)..=(tenant, id, u32::MAX);
+            for row in tables.notes()?.range(range).map_err(unavailable)? {
+                notes.push(decode(row.map_err(unavailable)?.1.value())?);
+            }
+            Ok(notes)
+        })
+    }
+
+    pub(crate) async fn unbound(&self) -> Result<Vec<Task>, StoreError> {
+        self.read(|tables| {
+            let stored = tables.tasks()?;
+            let mut tasks = Vec::new();
+            for row in tables.unbound()?.iter().map_err(unavailable)? {
+                let key = row.map_err(unavailable)?.0;
+                tasks.extend(get::<_, Task>(&stored, key.value())?);
+            }
+            Ok(tasks)
+        })
+    }
+
+    pub(crate) async fn owner(
+        &self,
+        upstream: &UpstreamId,
+    ) -> Result<Option<(TenantId, TaskId)>, StoreError> {
+        self.read(|tables| {
+            let upstreams = tables.upstreams()?;
+            let Some(owner) = upstreams.get(upstream.as_str()).map_err(unavailable)? else {
+                return Ok(None);
+            };
+            let (tenant, task) = owner.value();
+            match (tenant.parse(), task.parse()) {
+                (Ok(tenant), Ok(task)) => Ok(Some((tenant, task))),
+                _ => Err(StoreError::Corrupt(format!("the owner of {upstream}"))),
+            }
+        })
+    }
+
+    pub(crate) async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.read(|tables| {
+            let due = tables.due()?;
+            let first = due.first().map_err(unavailable)?;
+            Ok(first.map(|(key, _)| Timestamp::from_millis(key.value().0)))
+        })
+    }
+
+    pub(crate) async fn sweep(&self) -> Result<u64, StoreError> {
+        let now = self.now();
+        self.write(move |tables| tables.sweep(now)).await
+    }
+}
+
+fn matches(filter: &TaskFilter, task: &Task) -> bool {
+    filter
+        .status
+        .is_none_or(|status| view::shown(task) == status)
+        && filter
+            .kind
+            .as_ref()
+            .is_none_or(|kind| kind == task.spec.kind.as_str())
+        && filter
+            .model
+            .as_ref()
+            .is_none_or(|model| *model == task.spec.model)
+}
+
+impl Write<'_> {
+    fn sweep(&mut self, now: Timestamp) -> Result<u64, StoreError> {
+        let over = |until: Option<Timestamp>| until.is_some_and(|until| until < now);
+        let keys = expired(&self.idempotency, |record: &KeyRecord| over(record.until))?;
+        let repeats = expired(&self.repeats, |record: &RepeatRecord| over(record.until))?;
+        for (tenant, key) in &keys {
+            self.idempotency
+                .remove((tenant.as_str(), key.as_str()))
+                .map_err(unavailable)?;
+        }
+        for (tenant, key) in &repeats {
+            self.repeats
+                .remove((tenant.as_str(), key.as_str()))
+                .map_err(unavailable)?;
+        }
+        Ok(u64::try_from(keys.len().saturating_add(repeats.len())).unwrap_or(u64::MAX))
+    }
+}
+
+fn expired<T: DeserializeOwned>(
+    table: &impl redb::ReadableTable<Owned, Bytes>,
+    over: impl Fn(&T) -> bool,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let mut found = Vec::new();
+    for row in table.iter().map_err(unavailable)? {
+        let (key, bytes) = row.map_err(unavailable)?;
+        if over(&decode(bytes.value())?) {
+            let (tenant, name) = key.value();
+            found.push((tenant.to_owned(), name.to_owned()));
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,113 @@
+//! The one step before a byte goes to EvoLink: repeats found, everything checked, the hold taken.
+
+use evogate_models::Timestamp;
+use evogate_models::idempotency::{self, KeyRecord, RepeatRecord, Verdict};
+use evogate_models::life::submit::hold;
+use evogate_models::task::{State, Task};
+
+use super::Embedded;
+use super::table::{Write, encode, get, unavailable};
+use crate::command::{Submit, Submitted};
+use crate::error::{StoreError, SubmitError, refusals_are_answers};
+use crate::record::Tenant;
+
+impl Embedded {
+    pub(crate) async fn submit(&self, submit: Submit) -> Result<Submitted, SubmitError> {
+        let now = self.now();
+        self.write(move |tables| refusals_are_answers(tables.submit(&submit, now)))
+            .await?
+    }
+}
+
+impl Write<'_> {
+    fn submit(&mut self, submit: &Submit, now: Timestamp) -> Result<Submitted, SubmitError> {
+        let intent = &submit.intent;
+        let tenant: Tenant =
+            get(&self.tenants, intent.tenant.as_str())?.ok_or(SubmitError::NoTenant)?;
+        if let Some(mut task) = self.repeated(submit, now)? {
+            if !task.state.is_ended() && !task.told {
+                let before = task.clone();
+                task.told = true;
+                self.put_task(Some(&before), &task)?;
+            }
+            let account = self.account(&intent.tenant)?.account;
+            return Ok(Submitted {
+                task,
+                replay: true,
+                account,
+            });
+        }
+        if tenant.suspended {
+            return Err(SubmitError::Suspended);
+        }
+        if !submit.may_create {
+            return Err(SubmitError::NotNow);
+        }
+        if self.task(&intent.tenant, &intent.id)?.is_some() {
+            return Err(SubmitError::Exists(intent.id.clone()));
+        }
+        let record = self.account(&intent.tenant)?;
+        let turn = hold(record.account, tenant.unlimited, intent.clone(), now)?;
+        self.remember(&turn.books.task)?;
+        let account = turn.books.account;
+        let task = self.store_turn(None, record, turn)?;
+        Ok(Submitted {
+            task,
+            replay: false,
+            account,
+        })
+    }
+
+    /// The task that the same request made before, if it leads there.
+    fn repeated(&self, submit: &Submit, now: Timestamp) -> Result<Option<Task>, SubmitError> {
+        let intent = &submit.intent;
+        let tenant = intent.tenant.as_str();
+        if let Some(key) = &intent.idempotency_key {
+            let record: Option<KeyRecord> = get(&self.idempotency, (tenant, key.as_str()))?;
+            return match idempotency::judge(record.as_ref(), &intent.fingerprint, now) {
+                Verdict::Fresh => Ok(None),
+                Verdict::Mismatch => Err(SubmitError::KeyMismatch),
+                // A record that leads nowhere is no reason to refuse: the task has left the store.
+                Verdict::Replay(id) => Ok(self.task(&intent.tenant, &id)?),
+            };
+        }
+        let record: Option<RepeatRecord> =
+            get(&self.repeats, (tenant, intent.fingerprint.as_str()))?;
+        let Some(record) = record else {
+            return Ok(None);
+        };
+        let task = self.task(&intent.tenant, &record.task)?;
+        Ok(task.filter(|task| {
+            let hung_up = record.until.is_some_and(|until| now <= until);
+            let on_its_way = matches!(task.state, State::Submitting { .. } | State::Queued { .. });
+            let silent = on_its_way && task.lease.is_none_or(|lease| lease.until <= now);
+            // A refusal that nobody has read is no reason not to try again.
+            (hung_up || silent) && !matches!(task.state, State::Rejected { .. })
+        }))
+    }
+
+    /// Lets the same request find the new task.
+    fn remember(&mut self, task: &Task) -> Result<(), StoreError> {
+        let tenant = task.tenant.as_str();
+        if let Some(key) = &task.idempotency_key {
+            let record = KeyRecord {
+                fingerprint: task.fingerprint.clone(),
+                task: task.id.clone(),
+                until: None,
+            };
+            let bytes = encode(&record)?;
+            self.idempotency
+                .insert((tenant, key.as_str()), bytes.as_slice())
+                .map_err(unavailable)?;
+            return Ok(());
+        }
+        let bytes = encode(&RepeatRecord {
+            task: task.id.clone(),
+            until: None,
+        })?;
+        self.repeats
+            .insert((tenant, task.fingerprint.as_str()), bytes.as_slice())
+            .map_err(unavailable)?;
+        Ok(())
+    }
+}

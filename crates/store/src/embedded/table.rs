@@ -1,0 +1,293 @@
+//! The tables, and how records become bytes. Keys begin with the tenant, so a tenant's records can
+//! only be reached by naming it; records are JSON, so that a newer version can add fields.
+
+use std::fmt::Display;
+
+use evogate_models::{TaskId, TenantId, Timestamp, UpstreamId};
+use redb::{
+    Database, ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition,
+    WriteTransaction,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use evogate_models::account::Account;
+use evogate_models::task::Task;
+
+use crate::error::StoreError;
+
+/// A record's bytes.
+pub(super) type Bytes = &'static [u8];
+/// A tenant, and a name that is the tenant's own.
+pub(super) type Owned = (&'static str, &'static str);
+/// A time in milliseconds, a tenant, a name: the order in which work is due.
+pub(super) type Timed = (i64, &'static str, &'static str);
+
+pub(super) const TENANTS: TableDefinition<&str, Bytes> = TableDefinition::new("tenants");
+pub(super) const ACCOUNTS: TableDefinition<&str, Bytes> = TableDefinition::new("accounts");
+pub(super) const JOURNAL: TableDefinition<(&str, u64), Bytes> = TableDefinition::new("journal");
+pub(super) const KEYS: TableDefinition<Owned, Bytes> = TableDefinition::new("keys");
+/// A key's digest to its tenant and id.
+pub(super) const DIGESTS: TableDefinition<Bytes, Owned> = TableDefinition::new("digests");
+pub(super) const TASKS: TableDefinition<Owned, Bytes> = TableDefinition::new("tasks");
+pub(super) const NOTES: TableDefinition<(&str, &str, u32), Bytes> = TableDefinition::new("notes");
+/// EvoLink's id to the one task of ours that it belongs to.
+pub(super) const UPSTREAMS: TableDefinition<&str, Owned> = TableDefinition::new("upstreams");
+pub(super) const IDEMPOTENCY: TableDefinition<Owned, Bytes> = TableDefinition::new("idempotency");
+pub(super) const REPEATS: TableDefinition<Owned, Bytes> = TableDefinition::new("repeats");
+pub(super) const DUE: TableDefinition<Timed, ()> = TableDefinition::new("due");
+/// Tasks that EvoLink may have without our knowing which of its tasks they are.
+pub(super) const UNBOUND: TableDefinition<Owned, ()> = TableDefinition::new("unbound");
+pub(super) const DELIVERIES: TableDefinition<Owned, Bytes> = TableDefinition::new("deliveries");
+pub(super) const OUTBOX: TableDefinition<Timed, ()> = TableDefinition::new("outbox");
+pub(super) const META: TableDefinition<&str, i64> = TableDefinition::new("meta");
+
+/// The layout above. A file of another one is refused.
+const SCHEMA: i64 = 1;
+const SCHEMA_KEY: &str = "schema";
+/// The sum of the tasks' losses, in micro-credits.
+pub(super) const LOSS_KEY: &str = "platform_loss";
+
+/// A tenant's account and the number of its last journal entry.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(super) struct AccountRecord {
+    #[serde(flatten)]
+    pub(super) account: Account,
+    pub(super) seq: u64,
+}
+
+pub(super) fn unavailable(error: impl Display) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(bytes).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+pub(super) fn encode<T: Serialize>(record: &T) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(record).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+/// The record under `key`.
+pub(super) fn get<'k, K: redb::Key + 'static, T: DeserializeOwned>(
+    table: &impl ReadableTable<K, Bytes>,
+    key: impl std::borrow::Borrow<K::SelfType<'k>>,
+) -> Result<Option<T>, StoreError> {
+    let record = table.get(key).map_err(unavailable)?;
+    record.map(|bytes| decode(bytes.value())).transpose()
+}
+
+/// Opens every table; the tables are fields of [`Write`] and methods of [`Read`].
+macro_rules! tables {
+    ($($name:ident: $definition:ident, $key:ty, $value:ty;)*) => {
+        /// Every table, open for writing in one transaction.
+        pub(super) struct Write<'t> {
+            $(pub(super) $name: Table<'t, $key, $value>,)*
+        }
+
+        impl<'t> Write<'t> {
+            pub(super) fn open(transaction: &'t WriteTransaction) -> Result<Self, StoreError> {
+                Ok(Self {
+                    $($name: transaction.open_table($definition).map_err(unavailable)?,)*
+                })
+            }
+        }
+
+        impl Read {
+            $(#[allow(dead_code, reason = "some tables are only looked into by writers")]
+            pub(super) fn $name(&self) -> Result<ReadOnlyTable<$key, $value>, StoreError> {
+                self.0.open_table($definition).map_err(unavailable)
+            })*
+        }
+    };
+}
+
+/// A snapshot of every table.
+pub(super) struct Read(ReadTransaction);
+
+impl Read {
+    pub(super) fn new(transaction: ReadTransaction) -> Self {
+        Self(transaction)
+    }
+}
+
+tables! {
+    tenants: TENANTS, &'static str, Bytes;
+    accounts: ACCOUNTS, &'static str, Bytes;
+    journal: JOURNAL, (&'static str, u64), Bytes;
+    keys: KEYS, Owned, Bytes;
+    digests: DIGESTS, Bytes, Owned;
+    tasks: TASKS, Owned, Bytes;
+    notes: NOTES, (&'static str, &'static str, u32), Bytes;
+    upstreams: UPSTREAMS, &'static str, Owned;
+    idempotency: IDEMPOTENCY, Owned, Bytes;
+    repeats: REPEATS, Owned, Bytes;
+    due: DUE, Timed, ();
+    unbound: UNBOUND, Owned, ();
+    deliveries: DELIVERIES, Owned, Bytes;
+    outbox: OUTBOX, Timed, ();
+    meta: META, &'static str, i64;
+}
+
+/// Makes the tables of a new file, refuses a file of another layout, and ends the leases of the
+/// process that had the file before.
+pub(super) fn prepare(db: &Database, now: Timestamp) -> Result<(), StoreError> {
+    let transaction = db.begin_write().map_err(unavailable)?;
+    {
+        let mut tables = Write::open(&transaction)?;
+        let schema = tables
+            .meta
+            .get(SCHEMA_KEY)
+            .map_err(unavailable)?
+            .map(|guard| guard.value());
+        match schema {
+            Some(SCHEMA) => {}
+            None => {
+                tables
+                    .meta
+                    .insert(SCHEMA_KEY, SCHEMA)
+                    .map_err(unavailable)?;
+            }
+            Some(other) => {
+                return Err(StoreError::Corrupt(format!(
+                    "the file has layout {other}, this version reads {SCHEMA}"
+                )));
+            }
+        }
+        tables.end_leases(now)?;
+    }
+    transaction.commit().map_err(unavailable)
+}
+
+impl Write<'_> {
+    fn end_leases(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        for (tenant, id) in names(&self.due)? {
+            let key = (tenant.as_str(), id.as_str());
+            let Some(before) = get::<_, Task>(&self.tasks, key)? else {
+                continue;
+            };
+            let Some(lease) = before.lease else { continue };
+            let mut task = before.clone();
+            task.lease = Some(evogate_models::task::Lease {
+                until: lease.until.min(now),
+                ..lease
+            });
+            task.due = Some(now);
+            self.put_task(Some(&before), &task)?;
+        }
+        for (tenant, id) in names(&self.outbox)? {
+            let key = (tenant.as_str(), id.as_str());
+            let Some(before) = get::<_, evogate_models::event::Delivery>(&self.deliveries, key)?
+            else {
+                continue;
+            };
+            if before.lease.is_some() {
+                let mut delivery = before.clone();
+                delivery.lease = None;
+                delivery.due = Some(now);
+                self.put_delivery(Some(&before), &delivery)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn account(&self, tenant: &TenantId) -> Result<AccountRecord, StoreError> {
+        Ok(get(&self.accounts, tenant.as_str())?.unwrap_or_default())
+    }
+
+    pub(super) fn put_account(
+        &mut self,
+        tenant: &TenantId,
+        record: &AccountRecord,
+    ) -> Result<(), StoreError> {
+        let bytes = encode(record)?;
+        self.accounts
+            .insert(tenant.as_str(), bytes.as_slice())
+            .map_err(unavailable)?;
+        Ok(())
+    }
+
+    pub(super) fn task(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<Task>, StoreError> {
+        get(&self.tasks, (tenant.as_str(), id.as_str()))
+    }
+
+    pub(super) fn owner(
+        &self,
+        upstream: &UpstreamId,
+    ) -> Result<Option<(String, String)>, StoreError> {
+        let owner = self.upstreams.get(upstream.as_str()).map_err(unavailable)?;
+        Ok(owner.map(|owner| {
+            let (tenant, task) = owner.value();
+            (tenant.to_owned(), task.to_owned())
+        }))
+    }
+
+    /// Writes a task with everything that follows from it: its place among the due and the unbound,
+    /// EvoLink's id, its part of the platform's loss.
+    pub(super) fn put_task(
+        &mut self,
+        before: Option<&Task>,
+        task: &Task,
+    ) -> Result<(), StoreError> {
+        let (tenant, id) = (task.tenant.as_str(), task.id.as_str());
+        let due = before.and_then(|before| before.due);
+        if due != task.due {
+            if let Some(due) = due {
+                self.due
+                    .remove((due.millis(), tenant, id))
+                    .map_err(unavailable)?;
+            }
+            if let Some(due) = task.due {
+                self.due
+                    .insert((due.millis(), tenant, id), ())
+                    .map_err(unavailable)?;
+            }
+        }
+        // Ended tasks that are still due are those looked for on behalf of the platform's books.
+        let unbound = task.upstream.is_none() && (!task.state.is_ended() || task.due.is_some());
+        if unbound {
+            self.unbound.insert((tenant, id), ()).map_err(unavailable)?;
+        } else {
+            self.unbound.remove((tenant, id)).map_err(unavailable)?;
+        }
+        if let Some(upstream) = &task.upstream {
+            self.upstreams
+                .insert(upstream.as_str(), (tenant, id))
+                .map_err(unavailable)?;
+        }
+        let change = task
+            .loss()
+            .micro()
+            .saturating_sub(before.map_or(0, |b| b.loss().micro()));
+        if change != 0 {
+            let sum = self
+                .meta
+                .get(LOSS_KEY)
+                .map_err(unavailable)?
+                .map_or(0, |sum| sum.value());
+            self.meta
+                .insert(LOSS_KEY, sum.saturating_add(change))
+                .map_err(unavailable)?;
+        }
+        let bytes = encode(task)?;
+        self.tasks
+            .insert((tenant, id), bytes.as_slice())
+            .map_err(unavailable)?;
+        Ok(())
+    }
+}
+
+/// The tenants and names in a table of due work.
+pub(super) fn names(
+    table: &impl ReadableTable<Timed, ()>,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let mut names = Vec::new();
+    for row in table.iter().map_err(unavailable)? {
+        let (key, ()) = row
+            .map(|(key, value)| (key, value.value()))
+            .map_err(unavailable)?;
+        let (_, tenant, name) = key.value();
+        names.push((tenant.to_owned(), name.to_owned()));
+    }
+    Ok(names)
+}

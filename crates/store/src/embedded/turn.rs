@@ -1,0 +1,329 @@
+//! A task moves on: the rule is asked, and its turn is stored whole.
+
+use evogate_models::event::{Delivery, DeliveryState};
+use evogate_models::idempotency::{KeyRecord, RepeatRecord};
+use evogate_models::journal::Entry;
+use evogate_models::life::{Books, KeyFate, LifeError, Turn, bind, claim, deadline, news, submit};
+use evogate_models::note::{Note, Step};
+use evogate_models::task::Task;
+use evogate_models::{EventId, Millis, TaskId, TenantId, Timestamp, view};
+use redb::ReadableTable as _;
+
+use super::Embedded;
+use super::table::{AccountRecord, Write, encode, get, unavailable};
+use crate::command::{TaskCommand, TaskOutcome};
+use crate::error::{StoreError, TurnError, refusals_are_answers};
+
+impl Embedded {
+    pub(crate) async fn turn(
+        &self,
+        tenant: &TenantId,
+        id: &TaskId,
+        command: TaskCommand,
+    ) -> Result<TaskOutcome, TurnError> {
+        let (now, tenant, id) = (self.now(), tenant.clone(), id.clone());
+        self.write(move |tables| refusals_are_answers(tables.turn(&tenant, &id, &command, now)))
+            .await?
+    }
+
+    pub(crate) async fn restore(&self, task: Task, until: Timestamp) -> Result<Task, TurnError> {
+        let now = self.now();
+        self.write(move |tables| refusals_are_answers(tables.restore(&task, until, now)))
+            .await?
+    }
+
+    pub(crate) async fn claim_due(
+        &self,
+        limit: usize,
+        lease: Millis,
+    ) -> Result<Vec<Task>, StoreError> {
+        let now = self.now();
+        // An idle pass writes nothing.
+        if self.next_due().await?.is_none_or(|due| due > now) {
+            return Ok(Vec::new());
+        }
+        self.write(move |tables| tables.claim_due(limit, lease, now))
+            .await
+    }
+}
+
+/// Asks the rule for `command`.
+fn apply(books: Books, command: &TaskCommand, now: Timestamp) -> Result<Ruled, LifeError> {
+    let turn = match command.clone() {
+        TaskCommand::Renew {
+            fence,
+            send_within,
+            lease,
+        } => submit::renew(books, fence, send_within, lease, now)?,
+        TaskCommand::Queue {
+            fence,
+            until,
+            why,
+            lease,
+        } => submit::queue(books, fence, until, why, lease, now)?,
+        TaskCommand::Refuse {
+            refusal,
+            temporary,
+            told,
+        } => submit::refuse(books, refusal, temporary, told, now)?,
+        TaskCommand::Unknown { fence, why, until } => {
+            submit::unknown(books, fence, why, until, now)?
+        }
+        TaskCommand::Bind {
+            report,
+            found,
+            window,
+        } => bind::bind(books, &report, found, window, now)?,
+        TaskCommand::News { report } => news::news(books, &report, now)?,
+        TaskCommand::InVain { fence, why } => news::in_vain(books, fence, why, now)?,
+        TaskCommand::Callback {
+            upstream,
+            refresh_after,
+        } => news::callback(books, upstream, refresh_after, now),
+        TaskCommand::WantCancel => {
+            let (turn, cancel) = news::want_cancel(books, now)?;
+            return Ok(Ruled {
+                turn,
+                cancel: Some(cancel),
+            });
+        }
+        TaskCommand::CancelSent { answer } => news::cancel_sent(books, answer, now),
+        TaskCommand::LeaseRanOut { unknown_deadline } => {
+            deadline::lease_ran_out(books, unknown_deadline, now)?
+        }
+        TaskCommand::Lose => deadline::lose(books, now)?,
+        TaskCommand::Expire => deadline::expire(books, now)?,
+        TaskCommand::HungUp => submit::hung_up(books, now),
+    };
+    Ok(Ruled { turn, cancel: None })
+}
+
+struct Ruled {
+    turn: Turn,
+    cancel: Option<news::Cancel>,
+}
+
+impl Write<'_> {
+    fn turn(
+        &mut self,
+        tenant: &TenantId,
+        id: &TaskId,
+        command: &TaskCommand,
+        now: Timestamp,
+    ) -> Result<TaskOutcome, TurnError> {
+        let before = self.task(tenant, id)?.ok_or(TurnError::NoTask)?;
+        if let TaskCommand::Bind { report, .. } = command {
+            let owner = self.owner(&report.id)?;
+            if owner.is_some_and(|(t, i)| t != tenant.as_str() || i != id.as_str()) {
+                return Err(TurnError::Claimed);
+            }
+        }
+        let record = self.account(tenant)?;
+        let books = Books {
+            account: record.account,
+            task: before.clone(),
+        };
+        let Ruled { turn, cancel } = apply(books, command, now)?;
+        let ended = !before.state.is_ended() && turn.books.task.state.is_ended();
+        let account = turn.books.account;
+        let task = self.store_turn(Some(&before), record, turn)?;
+        Ok(TaskOutcome {
+            task,
+            account,
+            cancel,
+            ended,
+        })
+    }
+
+    fn restore(
+        &mut self,
+        task: &Task,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Task, TurnError> {
+        if let Some(task) = self.task(&task.tenant, &task.id)? {
+            return Ok(task);
+        }
+        if self
+            .tenants
+            .get(task.tenant.as_str())
+            .map_err(unavailable)?
+            .is_none()
+        {
+            return Err(TurnError::NoTask);
+        }
+        let account = self.account(&task.tenant)?;
+        let turn = bind::restore(account.account, task.clone(), until, now)?;
+        Ok(self.store_turn(None, account, turn)?)
+    }
+
+    /// Stores all that a turn is: account, journal, task, timeline, event, keys.
+    pub(super) fn store_turn(
+        &mut self,
+        before: Option<&Task>,
+        mut record: AccountRecord,
+        turn: Turn,
+    ) -> Result<Task, StoreError> {
+        let Books { account, task } = turn.books;
+        record.account = account;
+        for posting in &turn.postings {
+            record.seq = record.seq.saturating_add(1);
+            let at = turn.notes.first().map_or(task.created, |note| note.at);
+            self.append(
+                &task.tenant,
+                &Entry {
+                    seq: record.seq,
+                    at,
+                    posting: *posting,
+                    task: Some(task.id.clone()),
+                    note: None,
+                },
+            )?;
+        }
+        if !turn.postings.is_empty() {
+            self.put_account(&task.tenant, &record)?;
+        }
+        if before != Some(&task) {
+            self.put_task(before, &task)?;
+        }
+        self.note(&task, &turn.notes)?;
+        self.settle_keys(&task, turn.key, turn.repeat_until)?;
+        if let (Some(kind), Some(url)) = (turn.event, &task.callback_url) {
+            let at = task.ended.unwrap_or(task.created);
+            let delivery = Delivery {
+                event: EventId::of_task(&task.id, kind.as_str()),
+                tenant: task.tenant.clone(),
+                task: task.id.clone(),
+                kind,
+                at,
+                url: url.clone(),
+                body: view::render(&task),
+                state: DeliveryState::Pending,
+                attempts: Vec::new(),
+                due: Some(at),
+                lease: None,
+                fence: 0,
+            };
+            self.put_delivery(None, &delivery)?;
+        }
+        Ok(task)
+    }
+
+    pub(super) fn append(&mut self, tenant: &TenantId, entry: &Entry) -> Result<(), StoreError> {
+        let bytes = encode(entry)?;
+        self.journal
+            .insert((tenant.as_str(), entry.seq), bytes.as_slice())
+            .map_err(unavailable)?;
+        Ok(())
+    }
+
+    /// Appends to a task's timeline.
+    pub(super) fn note(&mut self, task: &Task, notes: &[Note]) -> Result<(), StoreError> {
+        if notes.is_empty() {
+            return Ok(());
+        }
+        let (tenant, id) = (task.tenant.as_str(), task.id.as_str());
+        let last = {
+            let mut rows = self
+                .notes
+                .range((tenant, id, 0)..=(tenant, id, u32::MAX))
+                .map_err(unavailable)?;
+            match rows.next_back() {
+                Some(row) => row.map_err(unavailable)?.0.value().2,
+                None => 0,
+            }
+        };
+        for (n, note) in (last.saturating_add(1)..).zip(notes) {
+            // A task that EvoLink keeps failing to read must not fill the disk.
+            if n > MOST_NOTES && matches!(note.step, Step::Read { .. } | Step::ReadFailed { .. }) {
+                continue;
+            }
+            let bytes = encode(note)?;
+            self.notes
+                .insert((tenant, id, n), bytes.as_slice())
+                .map_err(unavailable)?;
+        }
+        Ok(())
+    }
+
+    fn settle_keys(
+        &mut self,
+        task: &Task,
+        fate: KeyFate,
+        repeat_until: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let tenant = task.tenant.as_str();
+        if let (Some(key), true) = (&task.idempotency_key, fate != KeyFate::Kept) {
+            let key = (tenant, key.as_str());
+            let record: Option<KeyRecord> = get(&self.idempotency, key)?;
+            if let Some(mut record) = record.filter(|record| record.task == task.id) {
+                if let KeyFate::Until(until) = fate {
+                    record.until = Some(until);
+                    let bytes = encode(&record)?;
+                    self.idempotency
+                        .insert(key, bytes.as_slice())
+                        .map_err(unavailable)?;
+                } else {
+                    self.idempotency.remove(key).map_err(unavailable)?;
+                }
+            }
+        }
+        if fate == KeyFate::Kept && repeat_until.is_none() {
+            return Ok(());
+        }
+        let key = (tenant, task.fingerprint.as_str());
+        let record: Option<RepeatRecord> = get(&self.repeats, key)?;
+        let Some(mut record) = record.filter(|record| record.task == task.id) else {
+            return Ok(());
+        };
+        if let Some(until) = repeat_until {
+            record.until = Some(until);
+            let bytes = encode(&record)?;
+            self.repeats
+                .insert(key, bytes.as_slice())
+                .map_err(unavailable)?;
+        } else if record.until.is_none() {
+            self.repeats.remove(key).map_err(unavailable)?;
+        }
+        Ok(())
+    }
+
+    fn claim_due(
+        &mut self,
+        limit: usize,
+        lease: Millis,
+        now: Timestamp,
+    ) -> Result<Vec<Task>, StoreError> {
+        let mut due = Vec::new();
+        for row in self.due.iter().map_err(unavailable)? {
+            let key = row.map_err(unavailable)?.0;
+            let (at, tenant, id) = key.value();
+            if at > now.millis() || due.len() >= limit {
+                break;
+            }
+            due.push((tenant.to_owned(), id.to_owned()));
+        }
+        let mut claimed = Vec::new();
+        for (tenant, id) in due {
+            let Some(before) = get::<_, Task>(&self.tasks, (tenant.as_str(), id.as_str()))? else {
+                continue;
+            };
+            match claim(before.clone(), now, now.plus(lease)) {
+                Ok(task) => {
+                    self.put_task(Some(&before), &task)?;
+                    claimed.push(task);
+                }
+                // Leased to somebody else: look again when that lease ends, not in every pass.
+                Err(_) => {
+                    let mut task = before.clone();
+                    task.due = task.lease.map(|lease| lease.until.max(now.plus(1)));
+                    self.put_task(Some(&before), &task)?;
+                }
+            }
+        }
+        Ok(claimed)
+    }
+}
+
+/// The most steps that a timeline keeps of reads.
+const MOST_NOTES: u32 = 500;

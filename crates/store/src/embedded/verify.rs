@@ -1,0 +1,88 @@
+//! The proof that journal, accounts and tasks tell the same, on one snapshot (invariant 2).
+
+use std::collections::BTreeMap;
+
+use evogate_models::journal::{Entry, Rebuilt};
+use evogate_models::task::Task;
+use evogate_models::{Credits, TenantId};
+use redb::ReadableTable as _;
+
+use super::Embedded;
+use super::table::{AccountRecord, LOSS_KEY, Read, decode, get, unavailable};
+use crate::error::StoreError;
+use crate::record::{Tenant, Verification, Violation};
+
+impl Embedded {
+    pub(crate) async fn verify(&self) -> Result<Verification, StoreError> {
+        self.read_long(|tables| {
+            let mut found = Verification::default();
+            let mut loss = Credits::ZERO;
+            for row in tables.tenants()?.iter().map_err(unavailable)? {
+                let tenant: Tenant = decode(row.map_err(unavailable)?.1.value())?;
+                let checked = tenant_books(tables, &tenant.id)?;
+                loss = loss.checked_add(checked.loss).unwrap_or(Credits::MAX);
+                found.tenants = found.tenants.saturating_add(1);
+                found
+                    .violations
+                    .extend(checked.violations.into_iter().map(|what| Violation {
+                        tenant: Some(tenant.id.clone()),
+                        what,
+                    }));
+            }
+            let kept = tables.meta()?.get(LOSS_KEY).map_err(unavailable)?;
+            let kept = kept.map_or(0, |kept| kept.value());
+            if kept != loss.micro() {
+                let what = format!(
+                    "the platform's loss is kept as {kept} micro-credits, the tasks say {}",
+                    loss.micro()
+                );
+                found.violations.push(Violation { tenant: None, what });
+            }
+            found.platform_loss = Credits::from_micro(kept).unwrap_or(Credits::MAX);
+            Ok(found)
+        })
+        .await
+    }
+}
+
+struct Checked {
+    violations: Vec<String>,
+    loss: Credits,
+}
+
+fn tenant_books(tables: &Read, tenant: &TenantId) -> Result<Checked, StoreError> {
+    let name = tenant.as_str();
+    let mut rebuilt = Rebuilt::default();
+    for row in tables
+        .journal()?
+        .range((name, 0)..=(name, u64::MAX))
+        .map_err(unavailable)?
+    {
+        let entry: Entry = decode(row.map_err(unavailable)?.1.value())?;
+        rebuilt.read(&entry);
+    }
+    let mut holds = BTreeMap::new();
+    let mut loss = Credits::ZERO;
+    let mut violations = Vec::new();
+    for row in tables
+        .tasks()?
+        .range((name, "")..=(name, "\u{10ffff}"))
+        .map_err(unavailable)?
+    {
+        let task: Task = decode(row.map_err(unavailable)?.1.value())?;
+        loss = loss.checked_add(task.loss()).unwrap_or(Credits::MAX);
+        let charged = rebuilt.charges.get(&task.id).copied().unwrap_or_default();
+        if charged != task.charged {
+            violations.push(format!(
+                "{} was charged {}, the journal says {charged}",
+                task.id, task.charged
+            ));
+        }
+        if !task.state.is_ended() {
+            holds.insert(task.id, task.hold);
+        }
+    }
+    let record: AccountRecord = get(&tables.accounts()?, name)?.unwrap_or_default();
+    violations.extend(rebuilt.compare(&record.account, record.seq, &holds));
+    Ok(Checked { violations, loss })
+}

@@ -1,0 +1,111 @@
+//! Why the store did not do what it was asked.
+
+use evogate_models::TaskId;
+use evogate_models::account::LedgerError;
+use evogate_models::life::LifeError;
+use evogate_models::life::submit::HoldError;
+
+/// The store itself failed. A mutation that failed so changed nothing.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The engine can't be reached or can't write (disk full, I/O error, closed).
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// A record can't be read: a bug, a damaged file, or a file of a newer version.
+    #[error("the store holds a record that can't be read: {0}")]
+    Corrupt(String),
+}
+
+/// Why a submit did not get its hold.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// No such tenant.
+    #[error("no such tenant")]
+    NoTenant,
+    /// The tenant is suspended.
+    #[error("the tenant is suspended")]
+    Suspended,
+    /// The idempotency key was used with another request.
+    #[error("the idempotency key was used with another request")]
+    KeyMismatch,
+    /// The caller said that nothing new may be made now, and the request is not a repeat.
+    #[error("nothing new is taken at the moment")]
+    NotNow,
+    /// A task of that id exists (the ids are random: try another).
+    #[error("{0} exists")]
+    Exists(TaskId),
+    /// The rule of holds refused.
+    #[error(transparent)]
+    Hold(#[from] HoldError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a task did not move on.
+#[derive(Debug, thiserror::Error)]
+pub enum TurnError {
+    /// The tenant has no such task.
+    #[error("no such task")]
+    NoTask,
+    /// EvoLink's task belongs to another task of ours (invariant 12).
+    #[error("EvoLink's task belongs to another task")]
+    Claimed,
+    /// The rules refused.
+    #[error(transparent)]
+    Life(#[from] LifeError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a tenant, a key or a grant was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum TenantError {
+    /// No such tenant.
+    #[error("no such tenant")]
+    NoTenant,
+    /// No such key.
+    #[error("no such key")]
+    NoKey,
+    /// It exists already.
+    #[error("it exists already")]
+    Exists,
+    /// The account can't take the entry, or the tenant does not have what is to be taken back.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// An error that is either the store's own or a refusal by the rules.
+pub(crate) trait Refusal: Sized {
+    /// The store's own failure apart from a refusal.
+    fn split(self) -> Result<Self, StoreError>;
+}
+
+macro_rules! refusal {
+    ($($error:ident),*) => {
+        $(impl Refusal for $error {
+            fn split(self) -> Result<Self, StoreError> {
+                match self {
+                    Self::Store(error) => Err(error),
+                    refusal => Ok(refusal),
+                }
+            }
+        })*
+    };
+}
+
+refusal!(SubmitError, TurnError, TenantError);
+
+/// Inside a transaction a store error fails the transaction, while a refusal is an answer.
+pub(crate) fn refusals_are_answers<T, E: Refusal>(
+    result: Result<T, E>,
+) -> Result<Result<T, E>, StoreError> {
+    match result {
+        Ok(done) => Ok(Ok(done)),
+        Err(error) => error.split().map(Err),
+    }
+}

@@ -1,0 +1,19 @@
+//! Everything of Evogate that must survive: tenants and their accounts, keys, holds, tasks,
+//! idempotency, the journal and the outbox.
+//!
+//! There is one [`Store`]. Each of its mutations is one atomic step that checks everything, then
+//! writes; none of them decides anything itself: the rules are `evogate_models::life`. Only in this
+//! crate are keys built and bytes encoded.
+
+pub mod clock;
+pub mod command;
+mod embedded;
+pub mod error;
+pub mod record;
+mod store;
+
+pub use clock::{Clock, ManualClock, Random, SystemClock, SystemRandom};
+pub use command::{Submit, Submitted, TaskCommand, TaskOutcome};
+pub use error::{StoreError, SubmitError, TenantError, TurnError};
+pub use record::{KeyRecord, Tenant, TenantView, Verification, Violation};
+pub use store::{Store, TaskFilter, TaskPage};

@@ -1,0 +1,293 @@
+//! The one store, whichever engine it runs on.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use evogate_models::event::{Attempt, Delivery, DeliveryState};
+use evogate_models::note::Note;
+use evogate_models::task::Task;
+use evogate_models::view::Shown;
+use evogate_models::{Credits, EventId, KeyId, Millis, TaskId, TenantId, Timestamp, UpstreamId};
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::command::{Submit, Submitted, TaskCommand, TaskOutcome};
+use crate::embedded::Embedded;
+use crate::error::{StoreError, SubmitError, TenantError, TurnError};
+use crate::record::{KeyRecord, Tenant, TenantView, Verification};
+
+/// Which of a tenant's tasks a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct TaskFilter {
+    /// Only tasks that the client sees in this status.
+    pub status: Option<Shown>,
+    /// Only this kind (`video`).
+    pub kind: Option<String>,
+    /// Only this model.
+    pub model: Option<String>,
+}
+
+/// One page of a list, newest first.
+#[derive(Debug, Clone, Default)]
+pub struct TaskPage {
+    /// How many tasks there are on all pages.
+    pub total: u64,
+    /// The tasks of this page.
+    pub tasks: Vec<Task>,
+}
+
+/// Everything that must survive. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    engine: Engine,
+    due: Arc<Notify>,
+    outbox: Arc<Notify>,
+}
+
+#[derive(Debug, Clone)]
+enum Engine {
+    Embedded(Arc<Embedded>),
+}
+
+/// Runs the same method on whichever engine there is.
+macro_rules! on {
+    ($self:ident . $method:ident ( $($argument:expr),* )) => {
+        match &$self.engine {
+            Engine::Embedded(engine) => engine.$method($($argument),*).await,
+        }
+    };
+}
+
+impl Store {
+    /// Opens (or makes) the embedded store in the file at `path`, with a page cache of `cache` bytes.
+    ///
+    /// The file belongs to one process at a time, so whatever lease is found in it is of a process
+    /// that is gone: those leases end here.
+    pub fn embedded(path: &Path, cache: usize, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let engine = Engine::Embedded(Arc::new(Embedded::open(path, cache, clock)?));
+        Ok(Self {
+            engine,
+            due: Arc::default(),
+            outbox: Arc::default(),
+        })
+    }
+
+    /// The time on the store's clock.
+    pub fn now(&self) -> Timestamp {
+        match &self.engine {
+            Engine::Embedded(engine) => engine.now(),
+        }
+    }
+
+    /// Notified when a task may have become due earlier than before.
+    pub fn due(&self) -> &Notify {
+        &self.due
+    }
+
+    /// Notified when a delivery may have become due earlier than before.
+    pub fn outbox(&self) -> &Notify {
+        &self.outbox
+    }
+
+    /// Can the store be read and written? For readiness.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        on!(self.ping())
+    }
+
+    /// Makes a tenant.
+    pub async fn create_tenant(&self, tenant: Tenant) -> Result<TenantView, TenantError> {
+        on!(self.create_tenant(tenant))
+    }
+
+    /// A tenant and its account.
+    pub async fn tenant(&self, id: &TenantId) -> Result<Option<TenantView>, StoreError> {
+        on!(self.tenant(id))
+    }
+
+    /// Every tenant, by id.
+    pub async fn tenants(&self) -> Result<Vec<TenantView>, StoreError> {
+        on!(self.tenants())
+    }
+
+    /// Grants credits, or takes some back when `amount` is negative: never more than is available.
+    pub async fn grant(
+        &self,
+        tenant: &TenantId,
+        amount: Credits,
+        note: Option<String>,
+    ) -> Result<TenantView, TenantError> {
+        on!(self.grant(tenant, amount, note))
+    }
+
+    /// Adds a key.
+    pub async fn add_key(&self, key: KeyRecord) -> Result<(), TenantError> {
+        on!(self.add_key(key))
+    }
+
+    /// Takes a key away; its secret is worth nothing from now on.
+    pub async fn delete_key(&self, tenant: &TenantId, id: &KeyId) -> Result<(), TenantError> {
+        on!(self.delete_key(tenant, id))
+    }
+
+    /// A tenant's keys, by id.
+    pub async fn keys(&self, tenant: &TenantId) -> Result<Vec<KeyRecord>, StoreError> {
+        on!(self.keys(tenant))
+    }
+
+    /// The key whose secret has this digest. The one look-up that is not by tenant (invariant 8).
+    pub async fn key_by_digest(&self, digest: &[u8; 32]) -> Result<Option<KeyRecord>, StoreError> {
+        on!(self.key_by_digest(digest))
+    }
+
+    /// Takes a hold and makes its task, or finds the task that the same request made before.
+    pub async fn submit(&self, submit: Submit) -> Result<Submitted, SubmitError> {
+        on!(self.submit(submit))
+    }
+
+    /// Moves a task on.
+    pub async fn turn(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+        command: TaskCommand,
+    ) -> Result<TaskOutcome, TurnError> {
+        let outcome = on!(self.turn(tenant, task, command))?;
+        self.wake(&outcome);
+        Ok(outcome)
+    }
+
+    /// Makes a task again that the store had lost; a task that is there stays as it is.
+    pub async fn restore(&self, task: Task, until: Timestamp) -> Result<Task, TurnError> {
+        let task = on!(self.restore(task, until))?;
+        self.due.notify_one();
+        Ok(task)
+    }
+
+    fn wake(&self, outcome: &TaskOutcome) {
+        if outcome.ended {
+            self.outbox.notify_one();
+        }
+        if outcome.task.due.is_some() {
+            self.due.notify_one();
+        }
+    }
+
+    /// A tenant's task. Foreign and absent ones are the same.
+    pub async fn task(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<Task>, StoreError> {
+        on!(self.task(tenant, id))
+    }
+
+    /// A page of a tenant's tasks, newest first; pages count from 1.
+    pub async fn tasks(
+        &self,
+        tenant: &TenantId,
+        filter: TaskFilter,
+        page: u32,
+        page_size: u32,
+    ) -> Result<TaskPage, StoreError> {
+        on!(self.tasks(tenant, filter, page, page_size))
+    }
+
+    /// A task's timeline.
+    pub async fn timeline(&self, tenant: &TenantId, id: &TaskId) -> Result<Vec<Note>, StoreError> {
+        on!(self.timeline(tenant, id))
+    }
+
+    /// The tasks that EvoLink may have without our knowing which of its tasks they are: submitting,
+    /// unknown, and those that were given up as lost and are still looked for.
+    pub async fn unbound(&self) -> Result<Vec<Task>, StoreError> {
+        on!(self.unbound())
+    }
+
+    /// The task of ours that EvoLink's task belongs to.
+    pub async fn owner(
+        &self,
+        upstream: &UpstreamId,
+    ) -> Result<Option<(TenantId, TaskId)>, StoreError> {
+        on!(self.owner(upstream))
+    }
+
+    /// May EvoLink be asked about this task now, or was it asked within `refresh_after`? Who gets a
+    /// yes asks; everybody else within that time gets a no.
+    pub async fn may_refresh(
+        &self,
+        tenant: &TenantId,
+        id: &TaskId,
+        refresh_after: Millis,
+    ) -> Result<bool, StoreError> {
+        on!(self.may_refresh(tenant, id, refresh_after))
+    }
+
+    /// Claims up to `limit` due tasks, the longest due first, each for `lease`.
+    pub async fn claim_due(&self, limit: usize, lease: Millis) -> Result<Vec<Task>, StoreError> {
+        on!(self.claim_due(limit, lease))
+    }
+
+    /// When the next task is due.
+    pub async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        on!(self.next_due())
+    }
+
+    /// Claims up to `limit` due deliveries, the longest due first, each for `lease`.
+    pub async fn claim_deliveries(
+        &self,
+        limit: usize,
+        lease: Millis,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        on!(self.claim_deliveries(limit, lease))
+    }
+
+    /// When the next delivery is due.
+    pub async fn next_delivery(&self) -> Result<Option<Timestamp>, StoreError> {
+        on!(self.next_delivery())
+    }
+
+    /// Records an attempt that was made under the lease `fence`, and where the delivery stands now
+    /// (`due` for one that is pending). A stale fence changes nothing and answers `false`.
+    pub async fn attempted(
+        &self,
+        tenant: &TenantId,
+        event: &EventId,
+        fence: u64,
+        attempt: Attempt,
+        state: DeliveryState,
+        due: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        on!(self.attempted(tenant, event, fence, attempt, state, due))
+    }
+
+    /// Puts claimed deliveries back that were not attempted, to be claimed again at `due`.
+    pub async fn postpone(
+        &self,
+        tenant: &TenantId,
+        event: &EventId,
+        fence: u64,
+        due: Timestamp,
+    ) -> Result<bool, StoreError> {
+        on!(self.postpone(tenant, event, fence, due))
+    }
+
+    /// A task's deliveries.
+    pub async fn deliveries(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        on!(self.deliveries(tenant, task))
+    }
+
+    /// Recomputes every tenant's account from its journal and compares, all at one moment.
+    pub async fn verify(&self) -> Result<Verification, StoreError> {
+        on!(self.verify())
+    }
+
+    /// Removes what has run out: idempotency keys, repeats.
+    pub async fn sweep(&self) -> Result<u64, StoreError> {
+        on!(self.sweep())
+    }
+
+    /// Waits until everything that was asked for is written, and closes. Later mutations fail.
+    pub async fn close(&self) {
+        on!(self.close());
+    }
+}
