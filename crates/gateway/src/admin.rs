@@ -45,7 +45,10 @@ impl FromRequestParts<Gateway> for KeyPath {
         let path = Path::<(String, String)>::from_request_parts(parts, gateway).await;
         let (tenant, key) = path.map_err(|_| ApiError::route_not_found())?.0;
         let tenant = tenant.parse().map_err(|_| ApiError::tenant_not_found())?;
-        Ok(Self(tenant, key.parse().map_err(|_| ApiError::key_not_found())?))
+        Ok(Self(
+            tenant,
+            key.parse().map_err(|_| ApiError::key_not_found())?,
+        ))
     }
 }
 
@@ -53,7 +56,11 @@ impl FromRequestParts<Gateway> for KeyPath {
 /// not be a silent default.
 async fn json<T: DeserializeOwned>(request: Request) -> Result<T, ApiError> {
     let bytes = body::read(request, MAX_BODY).await?;
-    let body = if bytes.is_empty() { b"{}".as_slice() } else { &bytes };
+    let body = if bytes.is_empty() {
+        b"{}".as_slice()
+    } else {
+        &bytes
+    };
     serde_json::from_slice(body).map_err(|error| ApiError::invalid("body", error.to_string()))
 }
 

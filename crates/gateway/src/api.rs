@@ -40,7 +40,9 @@ impl FromRequestParts<Gateway> for TaskPath {
             .ok()
             .and_then(|path| path.0.parse().ok())
             .ok_or_else(ApiError::task_not_found)?;
-        let context = Context::from_request_parts(parts, gateway).await.unwrap_or_else(|e| match e {});
+        let context = Context::from_request_parts(parts, gateway)
+            .await
+            .unwrap_or_else(|e| match e {});
         context.set_task(&id);
         Ok(Self(id))
     }
@@ -49,14 +51,21 @@ impl FromRequestParts<Gateway> for TaskPath {
 /// A task as clients see it, with what the gateway knows beside it in headers.
 pub fn task_answer(task: &Task) -> Response {
     let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     if let Some(upstream) = &task.upstream {
         insert(&mut headers, "x-evolink-task-id", upstream.as_str());
     }
     if let (State::Completed, Some(ended)) = (&task.state, task.ended) {
         let until = jiff::Timestamp::from_millisecond(ended.plus(RESULTS_KEPT).millis());
         if let Ok(until) = until {
-            insert(&mut headers, "x-results-expire-at", &until.strftime("%FT%TZ").to_string());
+            insert(
+                &mut headers,
+                "x-results-expire-at",
+                &until.strftime("%FT%TZ").to_string(),
+            );
         }
     }
     (headers, view::render(task)).into_response()
@@ -64,8 +73,16 @@ pub fn task_answer(task: &Task) -> Response {
 
 /// What is held for the task, and what the tenant may still hold.
 pub fn credits_headers(response: &mut Response, task: &Task, available: Credits) {
-    insert(response.headers_mut(), "x-credits-held", &task.hold.to_decimal());
-    insert(response.headers_mut(), "x-credits-remaining", &available.to_decimal());
+    insert(
+        response.headers_mut(),
+        "x-credits-held",
+        &task.hold.to_decimal(),
+    );
+    insert(
+        response.headers_mut(),
+        "x-credits-remaining",
+        &available.to_decimal(),
+    );
 }
 
 /// Adds a header whose text is our own.

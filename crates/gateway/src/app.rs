@@ -54,16 +54,18 @@ pub enum StartError {
 
 impl Server {
     /// Opens the store and starts everything that runs.
-    pub async fn start(config: Config, listeners: Listeners) -> Result<Self, StartError> {
+    pub fn start(config: Config, listeners: Listeners) -> Result<Self, StartError> {
         let StoreUrl::Embedded(path) = &config.store.url;
         ops::recorder();
         let clock = Arc::new(SystemClock);
         let store = Store::embedded(path, config.store.cache, clock.clone())?;
         let own = addresses(&listeners)?;
         let tokens = match (&config.callbacks.public_url, &config.callbacks.secret) {
-            (Some(url), Some(secret)) => {
-                Some(Tokens::new(secret.clone(), url.clone(), millis(config.tasks.deadline)))
-            }
+            (Some(url), Some(secret)) => Some(Tokens::new(
+                secret.clone(),
+                url.clone(),
+                millis(config.tasks.deadline),
+            )),
             _ => None,
         };
         let gateway = Gateway::from(Parts {
@@ -82,7 +84,11 @@ impl Server {
         start_workers(&gateway)?;
         let closing = CancellationToken::new();
         let listeners = serve(&gateway, listeners, &closing)?;
-        Ok(Self { gateway, closing, listeners })
+        Ok(Self {
+            gateway,
+            closing,
+            listeners,
+        })
     }
 
     /// The open store, for who seeds it.
@@ -94,14 +100,24 @@ impl Server {
     /// workers, and closes the store. All of it within `shutdown.drain_timeout` and a little.
     pub async fn run(self, stop: CancellationToken) {
         stop.cancelled().await;
-        let Self { gateway, closing, listeners } = self;
+        let Self {
+            gateway,
+            closing,
+            listeners,
+        } = self;
         closing.cancel();
         for listener in listeners {
             let _ = listener.await;
         }
         gateway.background.stop();
-        if !gateway.background.finished(gateway.config.shutdown.drain_timeout).await {
-            tracing::warn!("some work was cut at the end of the drain; it is taken up at the next start");
+        if !gateway
+            .background
+            .finished(gateway.config.shutdown.drain_timeout)
+            .await
+        {
+            tracing::warn!(
+                "some work was cut at the end of the drain; it is taken up at the next start"
+            );
         }
         gateway.store.close().await;
         tracing::info!("ended");
@@ -141,7 +157,11 @@ fn serve(
     listeners: Listeners,
     closing: &CancellationToken,
 ) -> Result<Vec<JoinHandle<()>>, StartError> {
-    let Listeners { api, callbacks, ops } = listeners;
+    let Listeners {
+        api,
+        callbacks,
+        ops,
+    } = listeners;
     let mut routers = vec![
         ("api", router::api(gateway, callbacks.is_none()), api),
         ("ops", router::ops(gateway), ops),
@@ -161,6 +181,13 @@ fn serve(
 }
 
 fn addresses(listeners: &Listeners) -> io::Result<Vec<SocketAddr>> {
-    let all = [Some(&listeners.api), listeners.callbacks.as_ref(), Some(&listeners.ops)];
-    all.into_iter().flatten().map(TcpListener::local_addr).collect()
+    let all = [
+        Some(&listeners.api),
+        listeners.callbacks.as_ref(),
+        Some(&listeners.ops),
+    ];
+    all.into_iter()
+        .flatten()
+        .map(TcpListener::local_addr)
+        .collect()
 }

@@ -31,7 +31,10 @@ pub struct Principal {
 impl Principal {
     /// Who submits, as tasks remember it.
     pub fn author(&self) -> Author {
-        Author { key: Some(self.key.clone()), user: None }
+        Author {
+            key: Some(self.key.clone()),
+            user: None,
+        }
     }
 }
 
@@ -45,7 +48,9 @@ pub struct Admin {
 /// The digest by which a tenant's key is found: the key itself is never stored.
 pub fn digest(key: &str) -> [u8; 32] {
     // HMAC takes keys of every length, so this can't fail; the empty digest matches no key.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(DOMAIN) else { return [0; 32] };
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(DOMAIN) else {
+        return [0; 32];
+    };
     mac.update(key.as_bytes());
     mac.finalize().into_bytes().into()
 }
@@ -55,7 +60,10 @@ pub fn mint_key(random: &dyn Random) -> String {
     use base64::Engine as _;
     let mut bytes = [0; 24];
     random.fill(&mut bytes);
-    format!("sk-evogate-{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes))
+    format!(
+        "sk-evogate-{}",
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+    )
 }
 
 /// The credential in `Authorization: Bearer …`, else in `x-api-key`. Two of one kind are none.
@@ -63,11 +71,17 @@ fn credential(headers: &HeaderMap) -> Option<&str> {
     let single = |name: &str| {
         let mut values = headers.get_all(name).iter();
         let value = values.next();
-        if values.next().is_some() { None } else { value.and_then(|value| value.to_str().ok()) }
+        if values.next().is_some() {
+            None
+        } else {
+            value.and_then(|value| value.to_str().ok())
+        }
     };
     if headers.contains_key(AUTHORIZATION) {
         let (scheme, token) = single(AUTHORIZATION.as_str())?.split_once(' ')?;
-        return scheme.eq_ignore_ascii_case("bearer").then_some(token.trim());
+        return scheme
+            .eq_ignore_ascii_case("bearer")
+            .then_some(token.trim());
     }
     single("x-api-key").map(str::trim)
 }
@@ -84,9 +98,14 @@ impl FromRequestParts<Gateway> for Principal {
             tracing::info!("authentication failed: unknown key");
             return Err(ApiError::unauthorized());
         };
-        let context = Context::from_request_parts(parts, gateway).await.unwrap_or_else(|e| match e {});
+        let context = Context::from_request_parts(parts, gateway)
+            .await
+            .unwrap_or_else(|e| match e {});
         context.set_tenant(&key.tenant);
-        Ok(Self { tenant: key.tenant, key: key.id })
+        Ok(Self {
+            tenant: key.tenant,
+            key: key.id,
+        })
     }
 }
 
@@ -96,9 +115,9 @@ impl FromRequestParts<Gateway> for Admin {
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, ApiError> {
         let token = credential(&parts.headers);
         match (&gateway.config.admin.bootstrap_key, token) {
-            (Some(key), Some(token)) if key.matches(token) => {
-                Ok(Self { name: "bootstrap".to_owned() })
-            }
+            (Some(key), Some(token)) if key.matches(token) => Ok(Self {
+                name: "bootstrap".to_owned(),
+            }),
             _ => {
                 tracing::info!("authentication failed: no admin key");
                 Err(ApiError::unauthorized())

@@ -44,6 +44,8 @@ impl Background {
 
     /// Waits for all that was spawned, at most for `limit`. `false` when something was left.
     pub async fn finished(&self, limit: Duration) -> bool {
-        tokio::time::timeout(limit, self.tracker.wait()).await.is_ok()
+        tokio::time::timeout(limit, self.tracker.wait())
+            .await
+            .is_ok()
     }
 }

@@ -138,15 +138,12 @@ impl Breaker {
         let after = circuit.state();
         if before != after {
             metrics::gauge!(STATE).set(after.gauge());
-            match after {
-                State::Open => {
-                    tracing::warn!("EvoLink does not answer submits: new ones are refused")
-                }
-                State::HalfOpen => {
-                    tracing::info!("EvoLink answers reads: submits are tried one by one")
-                }
-                State::Closed => tracing::info!("EvoLink answers submits again"),
-            }
+            let news = match after {
+                State::Open => "EvoLink does not answer submits: new ones are refused",
+                State::HalfOpen => "EvoLink answers reads: submits are tried one by one",
+                State::Closed => "EvoLink answers submits again",
+            };
+            tracing::warn!(state = ?after, "{news}");
             if after == State::Open {
                 self.opened.notify_one();
             }

@@ -3,11 +3,11 @@
 
 use axum::extract::{Path, Request, State as Extracted};
 use axum::response::{IntoResponse as _, Response};
+use evogate_models::account::Account;
 use evogate_models::life::submit::{Intent, hold};
 use evogate_models::report::Report;
 use evogate_models::task::{Author, Spec, Task};
 use evogate_models::time::millis;
-use evogate_models::account::Account;
 use evogate_store::{StoreError, TaskCommand, TurnError};
 use serde_json::json;
 
@@ -28,7 +28,10 @@ pub async fn receive(
     Path(token): Path<String>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let claims = gateway.tokens.as_ref().and_then(|t| t.check(&token, gateway.store.now()));
+    let claims = gateway
+        .tokens
+        .as_ref()
+        .and_then(|t| t.check(&token, gateway.store.now()));
     let Some(claims) = claims else {
         count("bad_token");
         return Err(ApiError::route_not_found());
@@ -39,11 +42,21 @@ pub async fn receive(
     let body = body::read(request, MAX_BODY).await.unwrap_or_default();
     let upstream = Report::parse(&body).ok().map(|report| report.id);
     let refresh_after = millis(gateway.config.reads.refresh_after);
-    let mark = || TaskCommand::Callback { upstream: upstream.clone(), refresh_after };
-    let marked = match gateway.store.turn(&claims.tenant, &claims.task, mark()).await {
+    let mark = || TaskCommand::Callback {
+        upstream: upstream.clone(),
+        refresh_after,
+    };
+    let marked = match gateway
+        .store
+        .turn(&claims.tenant, &claims.task, mark())
+        .await
+    {
         Err(TurnError::NoTask) => {
             restore(&gateway, &claims).await?;
-            gateway.store.turn(&claims.tenant, &claims.task, mark()).await
+            gateway
+                .store
+                .turn(&claims.tenant, &claims.task, mark())
+                .await
         }
         other => other,
     };
@@ -71,7 +84,13 @@ fn count(outcome: &'static str) {
 /// Makes a record again that the store has lost, as far as the token knows it.
 async fn restore(gateway: &Gateway, claims: &Claims) -> Result<(), ApiError> {
     let lost = |error: StoreError| ApiError::from(error);
-    if gateway.store.tenant(&claims.tenant).await.map_err(lost)?.is_none() {
+    if gateway
+        .store
+        .tenant(&claims.tenant)
+        .await
+        .map_err(lost)?
+        .is_none()
+    {
         return Ok(());
     }
     let now = gateway.store.now();
@@ -109,5 +128,10 @@ fn from_claims(gateway: &Gateway, claims: &Claims) -> Option<Task> {
         lease: 0,
         deadline: millis(gateway.config.tasks.deadline),
     };
-    Some(hold(Account::default(), true, intent, claims.created).ok()?.books.task)
+    Some(
+        hold(Account::default(), true, intent, claims.created)
+            .ok()?
+            .books
+            .task,
+    )
 }

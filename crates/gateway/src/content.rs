@@ -47,7 +47,10 @@ pub struct Files(GuardedClient);
 impl Files {
     /// Reaches what the settings allow.
     pub fn new(config: &Config) -> Result<Self, reqwest::Error> {
-        Ok(Self(GuardedClient::new(Arc::new(Self::policy(config)), WAITS)?))
+        Ok(Self(GuardedClient::new(
+            Arc::new(Self::policy(config)),
+            WAITS,
+        )?))
     }
 
     /// What results may be streamed from: beside public hosts, EvoLink's own and those that ops named.
@@ -72,32 +75,43 @@ impl Files {
         let mut url = url.to_owned();
         for _ in 0..=REDIRECTS {
             let response = self.get(&url, asked).await?;
-            if !response.status().is_redirection() || response.status() == StatusCode::NOT_MODIFIED {
+            if !response.status().is_redirection() || response.status() == StatusCode::NOT_MODIFIED
+            {
                 return Ok(response);
             }
-            let location = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
-            let Some(next) = location.and_then(|to| response.url().join(to).ok()) else { break };
+            let location = response
+                .headers()
+                .get(LOCATION)
+                .and_then(|to| to.to_str().ok());
+            let Some(next) = location.and_then(|to| response.url().join(to).ok()) else {
+                break;
+            };
             url = next.into();
         }
-        Err(ApiError::bad_gateway("EvoLink's file host redirects without end"))
+        Err(ApiError::bad_gateway(
+            "EvoLink's file host redirects without end",
+        ))
     }
 
     async fn get(&self, url: &str, asked: &HeaderMap) -> Result<Response, ApiError> {
-        let mut request = self.0.request(Method::GET, url).map_err(|error| match error {
-            GuardError::Refused(refused) => not_allowed(&refused),
-            GuardError::Client(error) => ApiError::internal(&error),
-        })?;
+        let mut request = self
+            .0
+            .request(Method::GET, url)
+            .map_err(|error| match error {
+                GuardError::Refused(refused) => not_allowed(&refused),
+                GuardError::Client(error) => ApiError::internal(&error),
+            })?;
         for name in ASKED {
             if let Some(value) = asked.get(name) {
                 request = request.header(name, value);
             }
         }
-        request.send().await.map_err(|error| match guard::refusal(&error) {
-            Some(refused) => not_allowed(refused),
-            None => {
-                tracing::warn!(why = guard::explain(&error), "a result can't be fetched");
-                ApiError::bad_gateway("The result can't be fetched from EvoLink at the moment")
+        request.send().await.map_err(|error| {
+            if let Some(refused) = guard::refusal(&error) {
+                return not_allowed(refused);
             }
+            tracing::warn!(why = guard::explain(&error), "a result can't be fetched");
+            ApiError::bad_gateway("The result can't be fetched from EvoLink at the moment")
         })
     }
 }

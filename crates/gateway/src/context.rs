@@ -31,7 +31,9 @@ impl Context {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let given = text("x-request-id").filter(|id| {
             (1..=MAX_ID).contains(&id.len())
-                && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+                && id
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
         });
         let request_id = given.map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned);
         let traceparent = text("traceparent").filter(|text| is_traceparent(text));
@@ -80,8 +82,7 @@ fn is_traceparent(text: &str) -> bool {
     let mut parts = text.split('-');
     let mut hex = |length: usize| {
         parts.next().is_some_and(|part| {
-            part.len() == length
-                && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+            part.len() == length && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
         })
     };
     text.len() == 55 && hex(2) && hex(32) && hex(16) && hex(2)

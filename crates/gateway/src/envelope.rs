@@ -34,7 +34,10 @@ pub async fn envelope(mut request: Request, next: Next) -> Response {
         let headers = std::mem::take(response.headers_mut());
         response = error.render(context.request_id());
         for (name, value) in &headers {
-            response.headers_mut().entry(name).or_insert_with(|| value.clone());
+            response
+                .headers_mut()
+                .entry(name)
+                .or_insert_with(|| value.clone());
         }
     }
     if let Ok(id) = HeaderValue::from_str(context.request_id()) {

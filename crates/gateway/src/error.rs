@@ -42,7 +42,12 @@ struct Parts {
 const SOON: u32 = 5;
 
 impl ApiError {
-    fn new(status: StatusCode, kind: &'static str, code: ErrorCode, message: impl Into<String>) -> Self {
+    fn new(
+        status: StatusCode,
+        kind: &'static str,
+        code: ErrorCode,
+        message: impl Into<String>,
+    ) -> Self {
         Self(Box::new(Parts {
             status,
             kind: kind.into(),
@@ -70,17 +75,28 @@ impl ApiError {
     }
 
     fn not_found(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "invalid_request_error", code, message)
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "invalid_request_error",
+            code,
+            message,
+        )
     }
 
     /// 400: what is wrong with the request, the first fault in the message, all in the details.
     pub fn faults(faults: Vec<Fault>) -> Self {
-        let Some(first) = faults.first().cloned() else {
+        let details = json!(faults);
+        let Some(first) = faults.into_iter().next() else {
             return Self::internal(&"a rejection without a fault");
         };
-        Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", first.code, first.message)
-            .with_param(first.param)
-            .with_details(json!(faults))
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_request_error",
+            first.code,
+            first.message,
+        )
+        .with_param(first.param)
+        .with_details(details)
     }
 
     /// 400: one parameter is wrong.
@@ -91,31 +107,47 @@ impl ApiError {
     /// 401. Says nothing about why; the log does.
     pub fn unauthorized() -> Self {
         let kind = "authentication_error";
-        Self::new(StatusCode::UNAUTHORIZED, kind, ErrorCode::Unauthorized, "Invalid token")
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            kind,
+            ErrorCode::Unauthorized,
+            "Invalid token",
+        )
     }
 
     /// 402: the balance does not cover it. EvoLink's words.
     pub fn insufficient_credits(required: Credits, available: Credits) -> Self {
-        let message =
-            format!("Insufficient credits. Required: {required}, Available: {available}");
+        let message = format!("Insufficient credits. Required: {required}, Available: {available}");
         let kind = "insufficient_quota_error";
-        Self::new(StatusCode::PAYMENT_REQUIRED, kind, ErrorCode::InsufficientQuota, message)
-            .with_details(json!({
-                "limit": "balance",
-                "required": required.to_decimal(),
-                "available": available.to_decimal(),
-            }))
+        Self::new(
+            StatusCode::PAYMENT_REQUIRED,
+            kind,
+            ErrorCode::InsufficientQuota,
+            message,
+        )
+        .with_details(json!({
+            "limit": "balance",
+            "required": required.to_decimal(),
+            "available": available.to_decimal(),
+        }))
     }
 
     /// 403: the tenant submits nothing at the moment.
     pub fn suspended() -> Self {
-        let message = "This tenant is suspended: it can read and finish its tasks, not submit new ones";
-        Self::new(StatusCode::FORBIDDEN, "permission_error", ErrorCode::TenantSuspended, message)
+        let message =
+            "This tenant is suspended: it can read and finish its tasks, not submit new ones";
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "permission_error",
+            ErrorCode::TenantSuspended,
+            message,
+        )
     }
 
     /// 404: the catalogue has no such model.
     pub fn model_not_found(model: &str) -> Self {
-        let message = format!("The model `{model}` does not exist; GET /v1/models lists the models");
+        let message =
+            format!("The model `{model}` does not exist; GET /v1/models lists the models");
         Self::not_found(ErrorCode::ModelNotFound, message).with_param(Some("model".to_owned()))
     }
 
@@ -143,32 +175,57 @@ impl ApiError {
     pub fn method_not_allowed() -> Self {
         let message = "This route does not take this method";
         let status = StatusCode::METHOD_NOT_ALLOWED;
-        Self::new(status, "invalid_request_error", ErrorCode::MethodNotAllowed, message)
+        Self::new(
+            status,
+            "invalid_request_error",
+            ErrorCode::MethodNotAllowed,
+            message,
+        )
     }
 
     /// 409: it exists already.
     pub fn exists(what: &str) -> Self {
         let message = format!("{what} exists already");
-        Self::new(StatusCode::CONFLICT, "conflict_error", ErrorCode::AlreadyExists, message)
+        Self::new(
+            StatusCode::CONFLICT,
+            "conflict_error",
+            ErrorCode::AlreadyExists,
+            message,
+        )
     }
 
     /// 400: the task has ended (EvoLink's class of answer for it is not documented).
     pub fn not_cancellable(state: &str) -> Self {
         let message = format!("The task is {state} and can't be cancelled");
         let status = StatusCode::BAD_REQUEST;
-        Self::new(status, "invalid_request_error", ErrorCode::TaskNotCancellable, message)
+        Self::new(
+            status,
+            "invalid_request_error",
+            ErrorCode::TaskNotCancellable,
+            message,
+        )
     }
 
     /// 409: an admin's decision about a task that is not unknown.
     pub fn not_unknown(state: &str) -> Self {
         let message = format!("The task is {state}, not unknown");
-        Self::new(StatusCode::CONFLICT, "conflict_error", ErrorCode::TaskNotUnknown, message)
+        Self::new(
+            StatusCode::CONFLICT,
+            "conflict_error",
+            ErrorCode::TaskNotUnknown,
+            message,
+        )
     }
 
     /// 409: EvoLink's task is another's, or does not fit.
     pub fn upstream_mismatch(why: &str) -> Self {
         let code = ErrorCode::UpstreamTaskMismatch;
-        Self::new(StatusCode::CONFLICT, "conflict_error", code, format!("Not bound: {why}"))
+        Self::new(
+            StatusCode::CONFLICT,
+            "conflict_error",
+            code,
+            format!("Not bound: {why}"),
+        )
     }
 
     /// 409: no result (yet, or ever).
@@ -189,14 +246,24 @@ impl ApiError {
     pub fn too_large(limit: usize) -> Self {
         let message = format!("The request body exceeds {limit} bytes");
         let status = StatusCode::PAYLOAD_TOO_LARGE;
-        Self::new(status, "request_too_large_error", ErrorCode::RequestTooLarge, message)
+        Self::new(
+            status,
+            "request_too_large_error",
+            ErrorCode::RequestTooLarge,
+            message,
+        )
     }
 
     /// 422: the idempotency key was used with another body.
     pub fn idempotency_mismatch() -> Self {
         let message = "This Idempotency-Key was used with another request";
         let status = StatusCode::UNPROCESSABLE_ENTITY;
-        Self::new(status, "idempotency_error", ErrorCode::IdempotencyMismatch, message)
+        Self::new(
+            status,
+            "idempotency_error",
+            ErrorCode::IdempotencyMismatch,
+            message,
+        )
     }
 
     /// 503: EvoLink can't be used at the moment, or has something against our account. Nothing is
@@ -228,7 +295,12 @@ impl ApiError {
         tracing::error!(%cause, "internal error");
         let message = "Something broke in the gateway; its log has the cause under this request id";
         let kind = "internal_server_error";
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, kind, ErrorCode::InternalError, message)
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            kind,
+            ErrorCode::InternalError,
+            message,
+        )
     }
 
     /// What EvoLink (or the gateway in its place) refused a submit with, as it is.
@@ -300,7 +372,9 @@ impl ApiError {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
         );
         if let Some(seconds) = parts.retry_after.or(waits.then_some(SOON)) {
-            response.headers_mut().insert(axum::http::header::RETRY_AFTER, seconds.into());
+            response
+                .headers_mut()
+                .insert(axum::http::header::RETRY_AFTER, seconds.into());
         }
         response
     }

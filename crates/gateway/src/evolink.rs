@@ -47,8 +47,8 @@ pub const BATCH_MAX: usize = 50;
 
 /// How long anything but a submit may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// What a probe reads: a task that can't exist, since the contract's only read of which all is known is that of
-/// a task.
+/// What a probe reads: a task that does not exist. The read of a task is the only free call of which the
+/// contract is sure.
 const NO_TASK: &str = "task-unified-0000000000-evogate0";
 
 static READ: Operation = Operation::get("read", "/tasks/{id}");
@@ -84,8 +84,8 @@ impl Trace {
     }
 }
 
-/// A task to be made.
-#[derive(Debug, Clone)]
+/// A task to be made. Has no debug print: a prompt is nothing for a log.
+#[derive(Clone)]
 pub struct SubmitCall {
     /// Which endpoint.
     pub kind: MediaKind,

@@ -101,7 +101,16 @@ pub async fn adopt(gateway: &Gateway, task: &Task, upstream: &UpstreamId, found:
         return false;
     }
     let window = gateway.submit_window();
-    turn(gateway, task, TaskCommand::Bind { report: *report, found, window }).await
+    turn(
+        gateway,
+        task,
+        TaskCommand::Bind {
+            report: *report,
+            found,
+            window,
+        },
+    )
+    .await
 }
 
 /// Sends the same submit again under the same idempotency key: EvoLink then answers with the task
@@ -117,11 +126,22 @@ async fn repeat(gateway: &Gateway, task: &Task, body: String) -> bool {
     match gateway.evolink.submit(call).await {
         SubmitOutcome::Accepted(report) => {
             let window = gateway.submit_window();
-            let command = TaskCommand::Bind { report: *report, found: Found::Repeat, window };
+            let command = TaskCommand::Bind {
+                report: *report,
+                found: Found::Repeat,
+                window,
+            };
             turn(gateway, task, command).await
         }
-        SubmitOutcome::Refused { refusal, account: false } => {
-            let command = TaskCommand::Refuse { refusal, temporary: false, told: true };
+        SubmitOutcome::Refused {
+            refusal,
+            account: false,
+        } => {
+            let command = TaskCommand::Refuse {
+                refusal,
+                temporary: false,
+                told: true,
+            };
             turn(gateway, task, command).await
         }
         _ => false,
@@ -169,7 +189,9 @@ async fn read_list(gateway: &Gateway) -> Result<Reading, MatchError> {
     let mut page = 1;
     loop {
         if page > MAX_PAGES {
-            return Err(MatchError::List(format!("it has more than {MAX_PAGES} pages")));
+            return Err(MatchError::List(format!(
+                "it has more than {MAX_PAGES} pages"
+            )));
         }
         let read = gateway.evolink.list_page(page, PAGE_SIZE).await?;
         let (count, total) = (read.entries.len(), read.total);
@@ -192,14 +214,16 @@ async fn read_list(gateway: &Gateway) -> Result<Reading, MatchError> {
 
 /// Pairs what fits each other and nothing else.
 fn assign(unbound: &[Task], free: &[ListEntry], window: i64) -> Reading {
-    let fits = |task: &Task, entry: &ListEntry| {
-        task.fits(entry.model.as_deref(), entry.created, window)
-    };
+    let fits =
+        |task: &Task, entry: &ListEntry| task.fits(entry.model.as_deref(), entry.created, window);
     let mut fitting = HashMap::new();
     let mut matched = HashMap::new();
     for task in unbound {
-        let candidates: Candidates =
-            free.iter().filter(|entry| fits(task, entry)).cloned().collect();
+        let candidates: Candidates = free
+            .iter()
+            .filter(|entry| fits(task, entry))
+            .cloned()
+            .collect();
         if let [only] = candidates.as_slice()
             && unbound.iter().filter(|other| fits(other, only)).count() == 1
         {
@@ -207,5 +231,9 @@ fn assign(unbound: &[Task], free: &[ListEntry], window: i64) -> Reading {
         }
         fitting.insert(task.id.clone(), candidates);
     }
-    Reading { at: Instant::now(), fitting, matched }
+    Reading {
+        at: Instant::now(),
+        fitting,
+        matched,
+    }
 }

@@ -30,3 +30,4 @@ pub mod state;
 pub mod submit;
 pub mod token;
 pub mod webhooks;
+pub mod windows;

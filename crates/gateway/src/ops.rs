@@ -17,7 +17,8 @@ static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 pub fn recorder() -> Option<&'static PrometheusHandle> {
     let recorder = RECORDER.get_or_init(|| {
         let buckets = [
-            0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+            0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+            60.0,
         ];
         let built = PrometheusBuilder::new().set_buckets(&buckets);
         built.ok()?.install_recorder().ok()
@@ -28,7 +29,14 @@ pub fn recorder() -> Option<&'static PrometheusHandle> {
 /// `GET /metrics`
 pub async fn metrics() -> Response {
     let text = recorder().map(PrometheusHandle::render).unwrap_or_default();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+    (
+        [(
+            header::CONTENT_TYPE,
+            "text/plain; version=0.0.4; charset=utf-8",
+        )],
+        text,
+    )
+        .into_response()
 }
 
 /// `GET /healthz`: the process answers.

@@ -38,7 +38,10 @@ impl Default for Reads {
             })
             .max_capacity(REMEMBERED_BYTES)
             .build();
-        Self { finished, under_way: Mutex::default() }
+        Self {
+            finished,
+            under_way: Mutex::default(),
+        }
     }
 }
 
@@ -50,13 +53,18 @@ impl Reads {
     fn remember(&self, task: Task) -> Arc<Task> {
         let task = Arc::new(task);
         if task.state.is_ended() {
-            self.finished.insert((task.tenant.clone(), task.id.clone()), Arc::clone(&task));
+            self.finished
+                .insert((task.tenant.clone(), task.id.clone()), Arc::clone(&task));
         }
         task
     }
 
     fn waiting_for(&self, key: &Key) -> Option<watch::Receiver<()>> {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+        self.under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(key)
+            .cloned()
     }
 }
 
@@ -73,7 +81,11 @@ pub async fn read(
         count("cache");
         return Ok(task);
     }
-    let task = gateway.store.task(tenant, id).await?.ok_or_else(ApiError::task_not_found)?;
+    let task = gateway
+        .store
+        .task(tenant, id)
+        .await?
+        .ok_or_else(ApiError::task_not_found)?;
     if !task.state.is_running() {
         count("store");
         return Ok(gateway.reads.remember(task));
@@ -95,7 +107,11 @@ async fn refresh(
     trace: &Trace,
 ) -> Result<Option<Task>, ApiError> {
     let refresh_after = millis(gateway.config.reads.refresh_after);
-    let mut done = if gateway.store.may_refresh(&key.0, &key.1, refresh_after).await? {
+    let mut done = if gateway
+        .store
+        .may_refresh(&key.0, &key.1, refresh_after)
+        .await?
+    {
         begin(gateway, key.clone(), task.clone(), trace.clone())
     } else if let Some(done) = gateway.reads.waiting_for(&key) {
         done
@@ -104,7 +120,10 @@ async fn refresh(
     };
     // The sender is dropped when the read is done, whatever came of it.
     let patience = gateway.config.reads.answer_within;
-    if tokio::time::timeout(patience, done.changed()).await.is_err() {
+    if tokio::time::timeout(patience, done.changed())
+        .await
+        .is_err()
+    {
         return Ok(None);
     }
     Ok(gateway.store.task(&key.0, &key.1).await?)
@@ -113,11 +132,20 @@ async fn refresh(
 /// Begins the one read; it goes on even when its client leaves.
 fn begin(gateway: &Gateway, key: Key, task: Task, trace: Trace) -> watch::Receiver<()> {
     let (doing, done) = watch::channel(());
-    let lock = || gateway.reads.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+    let lock = || {
+        gateway
+            .reads
+            .under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    };
     lock().insert(key.clone(), done.clone());
     let worker = gateway.clone();
     gateway.background.spawn(async move {
-        let entry = Entry { reads: &worker.reads, key };
+        let entry = Entry {
+            reads: &worker.reads,
+            key,
+        };
         ask(&worker, &task, &trace).await;
         drop(entry);
         drop(doing);
@@ -133,7 +161,11 @@ struct Entry<'a> {
 
 impl Drop for Entry<'_> {
     fn drop(&mut self) {
-        self.reads.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+        self.reads
+            .under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.key);
     }
 }
 

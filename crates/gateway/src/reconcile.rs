@@ -17,9 +17,9 @@ use governor::DefaultDirectRateLimiter;
 use governor::Quota;
 
 use crate::evolink::{CancelOutcome, ReadOutcome, Trace};
+use crate::heal;
 use crate::metrics::{TASKS_ENDED, TASKS_MISSING};
 use crate::state::Gateway;
-use crate::heal;
 
 /// How long a claim lasts: longer than a read, so that it is not lost while it is being worked on.
 const LEASE: Millis = 60_000;
@@ -30,13 +30,15 @@ const BATCH: usize = 50;
 /// The longest sleep: a safety net under the wake-ups.
 const TICK: Duration = Duration::from_secs(5);
 /// Between sweeps of what has run out in the store.
-const SWEEP: Duration = Duration::from_secs(600);
+const SWEEP: Duration = Duration::from_mins(10);
 
 /// Works until the shutdown.
 pub async fn run(gateway: Gateway) {
     let per_second =
         NonZeroU32::new(gateway.config.evolink.reads_per_second).unwrap_or(NonZeroU32::MIN);
-    let limiter = Arc::new(DefaultDirectRateLimiter::direct(Quota::per_second(per_second)));
+    let limiter = Arc::new(DefaultDirectRateLimiter::direct(Quota::per_second(
+        per_second,
+    )));
     let mut sweep = tokio::time::interval(SWEEP);
     while !gateway.background.is_stopping() {
         match gateway.store.claim_due(CLAIM, LEASE).await {
@@ -78,7 +80,9 @@ async fn until_next(gateway: &Gateway) -> Duration {
 async fn pass(gateway: &Gateway, tasks: Vec<Task>, limiter: &DefaultDirectRateLimiter) {
     let at_once = usize::try_from(gateway.config.evolink.max_reads_in_flight).unwrap_or(1);
     let (batched, single): (Vec<Task>, Vec<Task>) = if gateway.config.evolink.batch_reads {
-        tasks.into_iter().partition(|task| plain_read(gateway, task))
+        tasks
+            .into_iter()
+            .partition(|task| plain_read(gateway, task))
     } else {
         (Vec::new(), tasks)
     };
@@ -101,14 +105,20 @@ async fn batch(
 ) -> Vec<Task> {
     let mut left = Vec::new();
     for tasks in tasks.chunks(BATCH) {
-        let ids: Vec<UpstreamId> = tasks.iter().filter_map(|task| task.upstream.clone()).collect();
+        let ids: Vec<UpstreamId> = tasks
+            .iter()
+            .filter_map(|task| task.upstream.clone())
+            .collect();
         limiter.until_ready().await;
         let reports = gateway.evolink.batch(&ids).await.unwrap_or_else(|failure| {
             tracing::warn!(%failure, "EvoLink's batch read failed; reading one by one");
             Vec::new()
         });
         for task in tasks {
-            match reports.iter().find(|report| task.upstream.as_ref() == Some(&report.id)) {
+            match reports
+                .iter()
+                .find(|report| task.upstream.as_ref() == Some(&report.id))
+            {
                 Some(report) => news(gateway, task, report.clone()).await,
                 None => left.push(task.clone()),
             }
@@ -123,7 +133,12 @@ async fn look(gateway: &Gateway, task: Task, limiter: &DefaultDirectRateLimiter)
     match &task.state {
         State::Submitting { .. } | State::Queued { .. } => {
             let unknown_deadline = millis(gateway.config.submit.unknown_deadline);
-            turn(gateway, &task, TaskCommand::LeaseRanOut { unknown_deadline }).await;
+            turn(
+                gateway,
+                &task,
+                TaskCommand::LeaseRanOut { unknown_deadline },
+            )
+            .await;
         }
         State::Pending | State::Processing => running(gateway, &task, limiter).await,
         State::Unknown { until, .. } => {
@@ -149,7 +164,8 @@ async fn look(gateway: &Gateway, task: Task, limiter: &DefaultDirectRateLimiter)
 /// A task that EvoLink has: a wish to cancel is sent on, then it is read.
 async fn running(gateway: &Gateway, task: &Task, limiter: &DefaultDirectRateLimiter) {
     let fresh = |after: Duration| {
-        task.refreshed.is_some_and(|at| gateway.store.now().since(at) < millis(after))
+        task.refreshed
+            .is_some_and(|at| gateway.store.now().since(at) < millis(after))
     };
     let past = gateway.store.now() >= task.deadline;
     let quiet = task.hint.is_none() && task.cancel_wanted.is_none() && !past;
@@ -174,10 +190,19 @@ async fn running(gateway: &Gateway, task: &Task, limiter: &DefaultDirectRateLimi
 
 /// Sends a wish to cancel to EvoLink. Not a verdict, whatever it answers: the read that follows is.
 async fn cancel(gateway: &Gateway, task: &Task, limiter: &DefaultDirectRateLimiter) {
-    let Some(upstream) = &task.upstream else { return };
+    let Some(upstream) = &task.upstream else {
+        return;
+    };
     limiter.until_ready().await;
     let outcome = gateway.evolink.cancel(upstream, &Trace::default()).await;
-    turn(gateway, task, TaskCommand::CancelSent { answer: describe(&outcome) }).await;
+    turn(
+        gateway,
+        task,
+        TaskCommand::CancelSent {
+            answer: describe(&outcome),
+        },
+    )
+    .await;
 }
 
 /// What EvoLink answered to a cancel, for the timeline.
@@ -190,7 +215,9 @@ pub fn describe(outcome: &CancelOutcome) -> Why {
 }
 
 async fn read(gateway: &Gateway, task: &Task, limiter: &DefaultDirectRateLimiter) {
-    let Some(upstream) = &task.upstream else { return };
+    let Some(upstream) = &task.upstream else {
+        return;
+    };
     limiter.until_ready().await;
     let why = match gateway.evolink.read(upstream, &Trace::default()).await {
         ReadOutcome::Task(report) => return news(gateway, task, *report).await,
@@ -213,7 +240,15 @@ async fn news(gateway: &Gateway, task: &Task, report: Report) {
 }
 
 async fn in_vain(gateway: &Gateway, task: &Task, why: Option<Why>) {
-    turn(gateway, task, TaskCommand::InVain { fence: task.fence, why }).await;
+    turn(
+        gateway,
+        task,
+        TaskCommand::InVain {
+            fence: task.fence,
+            why,
+        },
+    )
+    .await;
 }
 
 /// Moves a claimed task on. What fails is claimed again when its lease ends.

@@ -29,11 +29,20 @@ pub fn api(gateway: &Gateway, with_callbacks: bool) -> Router {
         .route("/v1/credits", get(api::credits::get))
         .route("/v1/models", get(api::models::list))
         .route("/v1/webhooks/secret", get(api::webhook_secret::get))
-        .route("/admin/v1/tenants", get(admin::tenants::list).post(admin::tenants::create))
+        .route(
+            "/admin/v1/tenants",
+            get(admin::tenants::list).post(admin::tenants::create),
+        )
         .route("/admin/v1/tenants/{id}", get(admin::tenants::get))
         .route("/admin/v1/tenants/{id}/grants", post(admin::grants::create))
-        .route("/admin/v1/tenants/{id}/keys", get(admin::keys::list).post(admin::keys::create))
-        .route("/admin/v1/tenants/{id}/keys/{key}", delete(admin::keys::delete))
+        .route(
+            "/admin/v1/tenants/{id}/keys",
+            get(admin::keys::list).post(admin::keys::create),
+        )
+        .route(
+            "/admin/v1/tenants/{id}/keys/{key}",
+            delete(admin::keys::delete),
+        )
         .route("/admin/v1/ledger/verify", get(admin::ledger::verify))
         .route("/admin/v1/unknown", get(admin::unknown::list))
         .route("/admin/v1/unknown/{task}", post(admin::unknown::decide));

@@ -112,7 +112,11 @@ async fn hold_and_send(
         }
         Err(error) => return Err(not_held(error)),
     };
-    let Submitted { task, replay, account } = held;
+    let Submitted {
+        task,
+        replay,
+        account,
+    } = held;
     context.set_task(&task.id);
     if replay {
         count("replayed");
@@ -122,9 +126,16 @@ async fn hold_and_send(
         return Err(ApiError::internal(&"a hold without a permit"));
     };
     desk.publish(gateway, &task, account.available);
-    drive::Drive { gateway, desk, kind, body, trace: context.trace(), available: account.available }
-        .run(task, permit)
-        .await
+    drive::Drive {
+        gateway,
+        desk,
+        kind,
+        body,
+        trace: context.trace(),
+        available: account.available,
+    }
+    .run(task, permit)
+    .await
 }
 
 /// A repeat gets the task as it stands; one that was refused is refused again in the same words.
@@ -132,7 +143,11 @@ fn answer_replay(task: Task, available: Credits) -> Result<Answer, ApiError> {
     if let State::Rejected { refusal } = &task.state {
         return Err(ApiError::refused(refusal));
     }
-    Ok(Answer { task, replay: true, available })
+    Ok(Answer {
+        task,
+        replay: true,
+        available,
+    })
 }
 
 fn not_held(error: SubmitError) -> ApiError {
@@ -140,7 +155,10 @@ fn not_held(error: SubmitError) -> ApiError {
         SubmitError::NoTenant => ApiError::unauthorized(),
         SubmitError::Suspended => ApiError::suspended(),
         SubmitError::KeyMismatch => ApiError::idempotency_mismatch(),
-        SubmitError::Hold(HoldError::InsufficientCredits { required, available }) => {
+        SubmitError::Hold(HoldError::InsufficientCredits {
+            required,
+            available,
+        }) => {
             count("insufficient_credits");
             ApiError::insufficient_credits(required, available)
         }
@@ -157,13 +175,18 @@ fn count(outcome: &'static str) {
 
 /// Whole seconds, rounded up, for `Retry-After`.
 fn seconds(wait: std::time::Duration) -> u32 {
-    u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1)
+    u32::try_from(wait.as_millis().div_ceil(1000))
+        .unwrap_or(u32::MAX)
+        .max(1)
 }
 
 /// Notes that the client of `task` went away without an answer.
 async fn hung_up(gateway: &Gateway, task: &Task) {
     count("hung_up");
-    let done = gateway.store.turn(&task.tenant, &task.id, TaskCommand::HungUp).await;
+    let done = gateway
+        .store
+        .turn(&task.tenant, &task.id, TaskCommand::HungUp)
+        .await;
     if let Err(error) = done {
         tracing::warn!(task = %task.id, %error, "could not note that the client hung up");
     }

@@ -62,7 +62,11 @@ impl Tokens {
     /// Tokens under `secret`, in URLs below `public_url`, for tasks that live until `deadline` after
     /// their hold.
     pub fn new(secret: Secret, public_url: Url, deadline: Millis) -> Self {
-        Self { secret, public_url, valid_for: deadline.saturating_add(GRACE) }
+        Self {
+            secret,
+            public_url,
+            valid_for: deadline.saturating_add(GRACE),
+        }
     }
 
     fn mac(&self, payload: &[u8]) -> Option<Hmac<Sha256>> {
@@ -79,10 +83,19 @@ impl Tokens {
     }
 
     fn mint(&self, claims: &Claims) -> Option<String> {
-        let Claims { tenant, task, kind, estimate, created } = claims;
+        let Claims {
+            tenant,
+            task,
+            kind,
+            estimate,
+            created,
+        } = claims;
         let kind = kind.as_str();
-        let payload =
-            format!("{tenant}|{task}|{kind}|{}|{}", estimate.micro(), created.millis());
+        let payload = format!(
+            "{tenant}|{task}|{kind}|{}|{}",
+            estimate.micro(),
+            created.millis()
+        );
         let mut bytes = payload.into_bytes();
         let tag = self.mac(&bytes)?.finalize().into_bytes();
         bytes.extend_from_slice(&tag);
@@ -121,7 +134,11 @@ mod tests {
 
     fn tokens() -> Tokens {
         let url = Url::parse("https://evogate.example.com/").unwrap();
-        Tokens::new(Secret::new("0123456789abcdef0123456789abcdef"), url, 26 * 3_600_000)
+        Tokens::new(
+            Secret::new("0123456789abcdef0123456789abcdef"),
+            url,
+            26 * 3_600_000,
+        )
     }
 
     fn claims() -> Claims {
@@ -138,7 +155,9 @@ mod tests {
     fn a_token_says_what_it_was_made_of_and_fits_into_evolinks_limit() {
         let url = tokens().url(&claims()).unwrap();
         assert!(url.len() <= 2048, "{}", url.len());
-        let token = url.strip_prefix("https://evogate.example.com/callbacks/evolink/").unwrap();
+        let token = url
+            .strip_prefix("https://evogate.example.com/callbacks/evolink/")
+            .unwrap();
         assert_eq!(tokens().check(token, claims().created), Some(claims()));
     }
 
@@ -152,7 +171,10 @@ mod tests {
 
     #[test]
     fn another_secret_makes_other_tokens() {
-        let other = Tokens { secret: Secret::new("another secret of thirty-two byte"), ..tokens() };
+        let other = Tokens {
+            secret: Secret::new("another secret of thirty-two byte"),
+            ..tokens()
+        };
         let token = other.mint(&claims()).unwrap();
         assert!(tokens().check(&token, claims().created).is_none());
     }

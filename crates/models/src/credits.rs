@@ -49,7 +49,6 @@ impl Credits {
     /// Whole credits; for constants and tests.
     pub const fn whole(credits: u32) -> Self {
         // u32::MAX credits are 4.3e15 micro-credits, below 2^53.
-        #[expect(clippy::cast_lossless, reason = "`From` is not const")]
         Self((credits as i64) * MICRO)
     }
 
@@ -108,15 +107,15 @@ pub enum ParseCreditsError {
     TooLarge,
 }
 
-/// Digits of a JSON number, cut at `point` places from the left.
-struct Digits {
+/// A JSON number: its digits, with the point at `point` places from the left.
+struct Scanned {
     negative: bool,
     digits: String,
     point: i64,
 }
 
 /// Splits JSON's number grammar (RFC 8259 §6) into sign, digits and the place of the point.
-fn scan(text: &str) -> Option<Digits> {
+fn scan(text: &str) -> Option<Scanned> {
     let (negative, rest) = text
         .strip_prefix('-')
         .map_or((false, text), |rest| (true, rest));
@@ -136,7 +135,7 @@ fn scan(text: &str) -> Option<Digits> {
     let point = i64::try_from(whole.len())
         .ok()?
         .checked_add(i64::from(exponent))?;
-    Some(Digits {
+    Some(Scanned {
         negative,
         digits,
         point,
@@ -148,7 +147,7 @@ impl FromStr for Credits {
 
     /// Reads a decimal, as JSON writes numbers (`17.784`, `2`, `1e1`), without going through a float.
     fn from_str(text: &str) -> Result<Self, ParseCreditsError> {
-        let Digits {
+        let Scanned {
             negative,
             digits,
             point,

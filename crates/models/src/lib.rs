@@ -15,6 +15,7 @@ pub mod ids;
 pub mod journal;
 pub mod life;
 pub mod note;
+pub mod quota;
 pub mod report;
 pub mod request;
 pub mod schedule;

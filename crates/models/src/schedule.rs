@@ -73,12 +73,12 @@ pub const DELIVERY_WAITS: [Duration; 9] = [
     Duration::ZERO,
     Duration::from_secs(5),
     Duration::from_secs(30),
-    Duration::from_secs(2 * 60),
-    Duration::from_secs(10 * 60),
-    Duration::from_secs(30 * 60),
-    Duration::from_secs(2 * 3600),
-    Duration::from_secs(6 * 3600),
-    Duration::from_secs(12 * 3600),
+    Duration::from_mins(2),
+    Duration::from_mins(10),
+    Duration::from_mins(30),
+    Duration::from_hours(2),
+    Duration::from_hours(6),
+    Duration::from_hours(12),
 ];
 
 /// The wait before attempt `next` (counted from 1) with `jitter` in 0.0 ..= 1.0, or `None` when there

@@ -83,10 +83,9 @@ pub fn shown(task: &Task) -> Shown {
         | State::Pending => Shown::Pending,
         State::Processing => Shown::Processing,
         State::Completed => Shown::Completed,
-        State::Failed | State::Rejected { .. } => Shown::Failed,
         State::Cancelled => Shown::Cancelled,
         State::Lost | State::Expired if task.cancel_wanted.is_some() => Shown::Cancelled,
-        State::Lost | State::Expired => Shown::Failed,
+        State::Failed | State::Rejected { .. } | State::Lost | State::Expired => Shown::Failed,
     }
 }
 

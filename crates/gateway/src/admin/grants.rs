@@ -31,12 +31,16 @@ pub async fn create(
     let grant: Grant = super::json(request).await?;
     let written = grant.credits.get().trim_matches('"');
     let credits: Result<Credits, _> = written.parse();
-    let credits = credits
-        .map_err(|error| ApiError::invalid("credits", format!("credits is {error}")))?;
+    let credits =
+        credits.map_err(|error| ApiError::invalid("credits", format!("credits is {error}")))?;
     if credits.is_zero() {
         return Err(ApiError::invalid("credits", "credits must not be 0"));
     }
-    let note = grant.note.as_deref().map(|note| super::text("note", note)).transpose()?;
+    let note = grant
+        .note
+        .as_deref()
+        .map(|note| super::text("note", note))
+        .transpose()?;
     let view = gateway.store.grant(&id, credits, note).await?;
     tracing::info!(tenant = %id, admin = admin.name, %credits, "credits granted");
     Ok(Json(Shown::from(view)).into_response())

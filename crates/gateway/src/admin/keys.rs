@@ -51,8 +51,15 @@ pub async fn create(
     gateway.store.add_key(record.clone()).await?;
     tracing::info!(tenant = %record.tenant, key = %record.id, admin = admin.name, "key minted");
     let mut body = shown(&record);
-    body["key"] = key.into();
-    Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Json(body)).into_response())
+    if let Some(fields) = body.as_object_mut() {
+        fields.insert("key".to_owned(), key.into());
+    }
+    Ok((
+        StatusCode::CREATED,
+        [(CACHE_CONTROL, "no-store")],
+        Json(body),
+    )
+        .into_response())
 }
 
 /// `GET …/keys`
@@ -61,8 +68,18 @@ pub async fn list(
     _: Admin,
     TenantPath(tenant): TenantPath,
 ) -> Result<Response, ApiError> {
-    gateway.store.tenant(&tenant).await?.ok_or_else(ApiError::tenant_not_found)?;
-    let data: Vec<Value> = gateway.store.keys(&tenant).await?.iter().map(shown).collect();
+    gateway
+        .store
+        .tenant(&tenant)
+        .await?
+        .ok_or_else(ApiError::tenant_not_found)?;
+    let data: Vec<Value> = gateway
+        .store
+        .keys(&tenant)
+        .await?
+        .iter()
+        .map(shown)
+        .collect();
     Ok(Json(json!({ "object": "list", "total": data.len(), "data": data })).into_response())
 }
 

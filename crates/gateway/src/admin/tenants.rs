@@ -63,7 +63,11 @@ struct New {
 }
 
 /// `POST /admin/v1/tenants {id, name}`
-pub async fn create(gateway: Gateway, admin: Admin, request: Request) -> Result<Response, ApiError> {
+pub async fn create(
+    gateway: Gateway,
+    admin: Admin,
+    request: Request,
+) -> Result<Response, ApiError> {
     let new: New = super::json(request).await?;
     let parsed: Result<TenantId, _> = new.id.parse();
     let id = parsed.map_err(|error| ApiError::invalid("id", error.to_string()))?;
@@ -81,22 +85,40 @@ pub async fn create(gateway: Gateway, admin: Admin, request: Request) -> Result<
         unlimited: false,
         webhook_secret,
     };
-    let view = gateway.store.create_tenant(tenant).await.map_err(|error| match error {
-        TenantError::Exists => ApiError::exists(&format!("The tenant {id}")),
-        other => other.into(),
-    })?;
+    let view = gateway
+        .store
+        .create_tenant(tenant)
+        .await
+        .map_err(|error| match error {
+            TenantError::Exists => ApiError::exists(&format!("The tenant {id}")),
+            other => other.into(),
+        })?;
     tracing::info!(tenant = %id, admin = admin.name, "tenant created");
     Ok((StatusCode::CREATED, Json(Shown::from(view))).into_response())
 }
 
 /// `GET /admin/v1/tenants`
 pub async fn list(gateway: Gateway, _: Admin) -> Result<Response, ApiError> {
-    let data: Vec<Shown> = gateway.store.tenants().await?.into_iter().map(Shown::from).collect();
+    let data: Vec<Shown> = gateway
+        .store
+        .tenants()
+        .await?
+        .into_iter()
+        .map(Shown::from)
+        .collect();
     Ok(Json(json!({ "object": "list", "total": data.len(), "data": data })).into_response())
 }
 
 /// `GET /admin/v1/tenants/{id}`
-pub async fn get(gateway: Gateway, _: Admin, TenantPath(id): TenantPath) -> Result<Response, ApiError> {
-    let view = gateway.store.tenant(&id).await?.ok_or_else(ApiError::tenant_not_found)?;
+pub async fn get(
+    gateway: Gateway,
+    _: Admin,
+    TenantPath(id): TenantPath,
+) -> Result<Response, ApiError> {
+    let view = gateway
+        .store
+        .tenant(&id)
+        .await?
+        .ok_or_else(ApiError::tenant_not_found)?;
     Ok(Json(Shown::from(view)).into_response())
 }

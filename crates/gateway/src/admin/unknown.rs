@@ -1,6 +1,8 @@
 //! `/admin/v1/unknown`: submits whose outcome is not known, what in EvoLink's list could be theirs, and
 //! an admin's decision about one.
 
+use std::collections::HashMap;
+
 use axum::Json;
 use axum::extract::{Path, Request};
 use axum::response::{IntoResponse as _, Response};
@@ -65,14 +67,19 @@ impl From<&ListEntry> for Candidate {
 /// `GET /admin/v1/unknown`
 pub async fn list(gateway: Gateway, _: Admin) -> Result<Response, ApiError> {
     let tasks = gateway.store.unbound().await?;
-    let unknown: Vec<&Task> =
-        tasks.iter().filter(|task| matches!(task.state, State::Unknown { .. })).collect();
-    let candidates = match unknown.is_empty() {
-        true => Ok(std::collections::HashMap::new()),
-        false => gateway.matcher.candidates(&gateway).await,
+    let unknown: Vec<&Task> = tasks
+        .iter()
+        .filter(|task| matches!(task.state, State::Unknown { .. }))
+        .collect();
+    let candidates = if unknown.is_empty() {
+        Ok(HashMap::new())
+    } else {
+        gateway.matcher.candidates(&gateway).await
     };
     let data = unknown.iter().filter_map(|task| {
-        let State::Unknown { since, until, why } = &task.state else { return None };
+        let State::Unknown { since, until, why } = &task.state else {
+            return None;
+        };
         let fitting = candidates.as_ref().ok().map(|all| all.get(&task.id));
         Some(Unknown {
             id: task.id.clone(),
@@ -88,7 +95,13 @@ pub async fn list(gateway: Gateway, _: Admin) -> Result<Response, ApiError> {
     });
     let data: Vec<Unknown> = data.collect();
     let candidates_error = candidates.as_ref().err().map(ToString::to_string);
-    Ok(Json(List { object: "list", total: data.len(), data, candidates_error }).into_response())
+    Ok(Json(List {
+        object: "list",
+        total: data.len(),
+        data,
+        candidates_error,
+    })
+    .into_response())
 }
 
 /// What an admin decided.
@@ -96,7 +109,10 @@ pub async fn list(gateway: Gateway, _: Admin) -> Result<Response, ApiError> {
 #[serde(tag = "decision", rename_all = "snake_case", deny_unknown_fields)]
 enum Decision {
     /// This is EvoLink's task.
-    Bind { tenant: TenantId, upstream_id: UpstreamId },
+    Bind {
+        tenant: TenantId,
+        upstream_id: UpstreamId,
+    },
     /// EvoLink does not have it: the hold is given back.
     Lost { tenant: TenantId },
 }
@@ -121,7 +137,11 @@ pub async fn decide(
     let id: TaskId = task.parse().map_err(|_| ApiError::task_not_found())?;
     let decision: Decision = super::json(request).await?;
     let (Decision::Bind { tenant, .. } | Decision::Lost { tenant }) = &decision;
-    let task = gateway.store.task(tenant, &id).await?.ok_or_else(ApiError::task_not_found)?;
+    let task = gateway
+        .store
+        .task(tenant, &id)
+        .await?
+        .ok_or_else(ApiError::task_not_found)?;
     if !matches!(task.state, State::Unknown { .. }) {
         return Err(ApiError::not_unknown(task.state.name()));
     }
@@ -130,7 +150,9 @@ pub async fn decide(
         Decision::Bind { upstream_id, .. } => bind(&gateway, upstream_id).await?,
     };
     let outcome = match gateway.store.turn(tenant, &id, command).await {
-        Err(TurnError::Life(LifeError::Invalid(state))) => return Err(ApiError::not_unknown(state)),
+        Err(TurnError::Life(LifeError::Invalid(state))) => {
+            return Err(ApiError::not_unknown(state));
+        }
         other => other?,
     };
     reconcile::count_end(&outcome);
@@ -158,8 +180,8 @@ async fn bind(gateway: &Gateway, upstream: &UpstreamId) -> Result<TaskCommand, A
         ReadOutcome::Task(_) | ReadOutcome::NotFound => {
             Err(ApiError::upstream_mismatch("EvoLink knows no such task"))
         }
-        ReadOutcome::RateLimited { .. } | ReadOutcome::Failed { .. } => {
-            Err(ApiError::upstream_unavailable("EvoLink could not be asked; please retry", None))
-        }
+        ReadOutcome::RateLimited { .. } | ReadOutcome::Failed { .. } => Err(
+            ApiError::upstream_unavailable("EvoLink could not be asked; please retry", None),
+        ),
     }
 }

@@ -39,7 +39,8 @@ pub async fn post(
     let ids: Vec<TaskId> = ids.iter().cloned().collect();
     let reads: Vec<_> = futures::stream::iter(ids)
         .map(|id| {
-            let (gateway, tenant, trace) = (gateway.clone(), principal.tenant.clone(), trace.clone());
+            let (gateway, tenant, trace) =
+                (gateway.clone(), principal.tenant.clone(), trace.clone());
             async move { reads::read(&gateway, &tenant, &id, &trace).await }
         })
         .buffered(AT_ONCE)

@@ -24,7 +24,10 @@ pub async fn post(
     context: Context,
     TaskPath(id): TaskPath,
 ) -> Result<Response, ApiError> {
-    let wanted = gateway.store.turn(&principal.tenant, &id, TaskCommand::WantCancel).await;
+    let wanted = gateway
+        .store
+        .turn(&principal.tenant, &id, TaskCommand::WantCancel)
+        .await;
     let outcome = match wanted {
         Err(TurnError::Life(LifeError::Invalid(_))) => {
             let task = gateway.store.task(&principal.tenant, &id).await?;
@@ -39,7 +42,9 @@ pub async fn post(
     // The wish is stored, so a client that leaves now changes nothing; neither must a slow EvoLink
     // keep this one.
     let (worker, task, trace) = (gateway.clone(), outcome.task.clone(), context.trace());
-    let asked = gateway.background.spawn(async move { ask(&worker, &task, &trace).await });
+    let asked = gateway
+        .background
+        .spawn(async move { ask(&worker, &task, &trace).await });
     let patience = gateway.config.submit.answer_within;
     let Ok(Ok((refused, task))) = tokio::time::timeout(patience, asked).await else {
         return Ok(task_answer(&outcome.task));
@@ -62,10 +67,18 @@ fn answer_ended(task: &Task) -> Result<Response, ApiError> {
 }
 
 /// Sends the wish to EvoLink, and reads what came of it.
-async fn ask(gateway: &Gateway, task: &Task, trace: &Trace) -> (Option<CancelOutcome>, Option<Task>) {
-    let Some(upstream) = &task.upstream else { return (None, None) };
+async fn ask(
+    gateway: &Gateway,
+    task: &Task,
+    trace: &Trace,
+) -> (Option<CancelOutcome>, Option<Task>) {
+    let Some(upstream) = &task.upstream else {
+        return (None, None);
+    };
     let answer = gateway.evolink.cancel(upstream, trace).await;
-    let sent = TaskCommand::CancelSent { answer: reconcile::describe(&answer) };
+    let sent = TaskCommand::CancelSent {
+        answer: reconcile::describe(&answer),
+    };
     if let Err(error) = gateway.store.turn(&task.tenant, &task.id, sent).await {
         tracing::warn!(task = %task.id, %error, "a cancel could not be noted");
     }

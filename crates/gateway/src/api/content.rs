@@ -35,7 +35,9 @@ pub async fn get(
         403 | 404 | 410 => Err(ApiError::result_expired()),
         _ => {
             tracing::warn!(%status, "EvoLink's file host did not give a result");
-            Err(ApiError::bad_gateway("EvoLink's file host did not give the result"))
+            Err(ApiError::bad_gateway(
+                "EvoLink's file host did not give the result",
+            ))
         }
     }
 }
@@ -49,4 +51,3 @@ fn result(task: &Task) -> Result<String, ApiError> {
     let report = Report::parse(body.as_bytes()).map_err(|error| ApiError::internal(&error))?;
     report.results.into_iter().next().ok_or_else(not_ready)
 }
-

@@ -24,6 +24,7 @@ struct Data {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "EvoLink's names")]
 struct Token {
     remaining_credits: Decimal,
     used_credits: Decimal,
@@ -31,6 +32,7 @@ struct Token {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "EvoLink's names")]
 struct User {
     remaining_credits: Decimal,
     used_credits: Decimal,

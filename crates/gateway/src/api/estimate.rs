@@ -42,17 +42,29 @@ struct Usage {
 }
 
 /// Estimates a video.
-pub async fn videos(gateway: Gateway, principal: Principal, r: Request) -> Result<Response, ApiError> {
+pub async fn videos(
+    gateway: Gateway,
+    principal: Principal,
+    r: Request,
+) -> Result<Response, ApiError> {
     estimate(gateway, principal, MediaKind::Video, r).await
 }
 
 /// Estimates an image.
-pub async fn images(gateway: Gateway, principal: Principal, r: Request) -> Result<Response, ApiError> {
+pub async fn images(
+    gateway: Gateway,
+    principal: Principal,
+    r: Request,
+) -> Result<Response, ApiError> {
     estimate(gateway, principal, MediaKind::Image, r).await
 }
 
 /// Estimates a sound.
-pub async fn audios(gateway: Gateway, principal: Principal, r: Request) -> Result<Response, ApiError> {
+pub async fn audios(
+    gateway: Gateway,
+    principal: Principal,
+    r: Request,
+) -> Result<Response, ApiError> {
     estimate(gateway, principal, MediaKind::Audio, r).await
 }
 

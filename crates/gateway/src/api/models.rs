@@ -11,6 +11,11 @@ use crate::state::Gateway;
 
 /// Lists the models.
 pub async fn list(gateway: Gateway, _: Principal) -> Result<Response, ApiError> {
-    let data: Vec<_> = gateway.config.catalogue.models().map(Model::describe).collect();
+    let data: Vec<_> = gateway
+        .config
+        .catalogue
+        .models()
+        .map(Model::describe)
+        .collect();
     Ok(Json(json!({ "object": "list", "data": data })).into_response())
 }

@@ -48,16 +48,26 @@ struct Item<'a> {
 
 impl<'a> Item<'a> {
     fn of(task: &'a Task) -> Self {
-        let report = task.body.as_ref().and_then(|body| Report::parse(body.as_bytes()).ok());
+        let report = task
+            .body
+            .as_ref()
+            .and_then(|body| Report::parse(body.as_bytes()).ok());
         let completed = task.state == State::Completed;
-        let results = report.as_ref().filter(|_| completed).map_or(0, |r| r.results.len());
+        let results = report
+            .as_ref()
+            .filter(|_| completed)
+            .map_or(0, |r| r.results.len());
         let shown = view::shown(task);
         Self {
             id: &task.id,
             model: &task.spec.model,
             kind: task.spec.kind.as_str(),
             status: shown.as_str(),
-            progress: if completed { 100 } else { report.and_then(|r| r.progress).unwrap_or(0) },
+            progress: if completed {
+                100
+            } else {
+                report.and_then(|r| r.progress).unwrap_or(0)
+            },
             created_at: task.created.seconds(),
             duration: task.spec.duration,
             has_results: results > 0,
@@ -84,9 +94,18 @@ pub async fn list(
     let query = parse(query.as_deref().unwrap_or_default()).map_err(ApiError::faults)?;
     let page = query.page.unwrap_or(1);
     let page_size = query.page_size.unwrap_or(PAGE_SIZE);
-    let found = gateway.store.tasks(&principal.tenant, query.filter, page, page_size).await?;
+    let found = gateway
+        .store
+        .tasks(&principal.tenant, query.filter, page, page_size)
+        .await?;
     let data = found.tasks.iter().map(Item::of).collect();
-    let list = List { object: "list", total: found.total, page, page_size, data };
+    let list = List {
+        object: "list",
+        total: found.total,
+        page,
+        page_size,
+        data,
+    };
     Ok(Json(list).into_response())
 }
 
@@ -112,11 +131,18 @@ fn parse(text: &str) -> Result<Query, Vec<Fault>> {
             _ => {}
         }
     }
-    if faults.is_empty() { Ok(query) } else { Err(faults) }
+    if faults.is_empty() {
+        Ok(query)
+    } else {
+        Err(faults)
+    }
 }
 
 fn number(name: &str, text: &str, most: u32, faults: &mut Vec<Fault>) -> Option<u32> {
-    let number = text.parse().ok().filter(|number| (1..=most).contains(number));
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| (1..=most).contains(number));
     if number.is_none() {
         let message = format!("{name} must be an integer between 1 and {most}");
         faults.push(Fault::parameter(name, message));
@@ -125,7 +151,13 @@ fn number(name: &str, text: &str, most: u32, faults: &mut Vec<Fault>) -> Option<
 }
 
 fn status(text: &str) -> Option<Shown> {
-    [Shown::Pending, Shown::Processing, Shown::Completed, Shown::Failed, Shown::Cancelled]
-        .into_iter()
-        .find(|shown| shown.as_str() == text)
+    [
+        Shown::Pending,
+        Shown::Processing,
+        Shown::Completed,
+        Shown::Failed,
+        Shown::Cancelled,
+    ]
+    .into_iter()
+    .find(|shown| shown.as_str() == text)
 }

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use evogate_models::credits::Decimal;
 use evogate_models::note::{Note, Step};
 use evogate_models::task::Task;
-use evogate_models::{Credits, TaskId};
+use evogate_models::{Credits, TaskId, UpstreamId};
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
@@ -61,7 +61,7 @@ pub fn timeline(task: &Task, notes: &[Note]) -> Result<Response, ApiError> {
             held: Decimal(task.hold),
             charged: Decimal(task.charged),
         },
-        evolink_task_id: task.upstream.as_ref().map(|upstream| upstream.as_str()),
+        evolink_task_id: task.upstream.as_ref().map(UpstreamId::as_str),
         data,
     })
     .into_response())
@@ -69,7 +69,9 @@ pub fn timeline(task: &Task, notes: &[Note]) -> Result<Response, ApiError> {
 
 /// A step as people read it: times as text, amounts in credits.
 fn entry(note: &Note) -> Result<BTreeMap<String, Box<RawValue>>, serde_json::Error> {
-    let Value::Object(fields) = serde_json::to_value(note)? else { return Ok(BTreeMap::new()) };
+    let Value::Object(fields) = serde_json::to_value(note)? else {
+        return Ok(BTreeMap::new());
+    };
     let shown = |name: &str, value: &Value| match value.as_i64() {
         Some(micro) if Step::AMOUNTS.contains(&name) => {
             to_raw_value(&Decimal(Credits::from_micro(micro).unwrap_or_default()))
@@ -80,7 +82,10 @@ fn entry(note: &Note) -> Result<BTreeMap<String, Box<RawValue>>, serde_json::Err
         },
         _ => to_raw_value(value),
     };
-    fields.iter().map(|(name, value)| Ok((name.clone(), shown(name, value)?))).collect()
+    fields
+        .iter()
+        .map(|(name, value)| Ok((name.clone(), shown(name, value)?)))
+        .collect()
 }
 
 fn time(millis: i64) -> Option<String> {

@@ -149,7 +149,7 @@ impl Circuit {
         let Phase::Closed { waiting, .. } = &self.phase else {
             return false;
         };
-        // Long before all when the oldest are older, so the newest of the too many decides.
+        // The oldest come first: when this one has waited for too long, so have all before it.
         waiting.len() > self.max_unanswered
             && waiting
                 .values()

@@ -65,9 +65,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let pinned = settings::pinned(&addresses, &folder, &secrets);
     let (config, _) = Config::load_pinned(&pinned, environment())?;
     logging::init(&config.log);
-    let gateway = Server::start(config, listeners)
-        .await
-        .map_err(Failure::new)?;
+    let gateway = Server::start(config, listeners).map_err(Failure::new)?;
     seed::demo(gateway.store(), &secrets).await?;
     let welcome = Welcome {
         addresses,

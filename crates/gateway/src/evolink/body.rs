@@ -50,7 +50,6 @@ pub(super) struct Stopped;
 
 /// A body that is sent in one piece, at `not_after` at the latest, and can't be cloned: an HTTP client can
 /// send it at most once.
-#[derive(Debug)]
 pub(super) struct SubmitBody {
     bytes: Option<Bytes>,
     not_after: Timestamp,
@@ -115,5 +114,61 @@ impl Body for SubmitBody {
     fn size_hint(&self) -> SizeHint {
         let left = self.bytes.as_ref().map_or(0, Bytes::len);
         SizeHint::with_exact(u64::try_from(left).unwrap_or(u64::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use evogate_store::clock::ManualClock;
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_772_203_771);
+
+    fn body(text: &'static str) -> (SubmitBody, Departure, Arc<ManualClock>) {
+        let clock = Arc::new(ManualClock::new(NOW));
+        let (body, departure) =
+            SubmitBody::new(Bytes::from_static(text.as_bytes()), NOW, clock.clone());
+        (body, departure, clock)
+    }
+
+    #[tokio::test]
+    async fn a_body_in_time_goes_whole_and_says_its_length_ahead() {
+        let (body, departure, _) = body("{}");
+        assert_eq!(body.size_hint().exact(), Some(2));
+        assert_eq!(body.collect().await.unwrap().to_bytes(), "{}");
+        assert_eq!(departure.withdraw(), Fate::Begun);
+    }
+
+    #[tokio::test]
+    async fn a_body_after_its_time_does_not_go() {
+        let (body, departure, clock) = body("{}");
+        clock.advance(1);
+        assert!(body.collect().await.is_err());
+        assert_eq!(departure.withdraw(), Fate::Late);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_was_withdrawn_does_not_go_although_somebody_still_holds_it() {
+        let (body, departure, _) = body("{}");
+        assert_eq!(departure.withdraw(), Fate::Withdrawn);
+        assert!(body.collect().await.is_err());
+        assert_eq!(departure.withdraw(), Fate::Withdrawn);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_nobody_waits_for_does_not_go() {
+        let (body, departure, _) = body("{}");
+        drop(departure);
+        assert!(body.collect().await.is_err());
+    }
+
+    #[test]
+    fn a_body_is_not_over_before_it_was_asked_for() {
+        let (body, departure, _) = body("");
+        assert!(!body.is_end_stream());
+        // Whether it was sent can't be known, so it is never called unsent.
+        assert_eq!(departure.withdraw(), Fate::Begun);
     }
 }

@@ -66,6 +66,9 @@ pub(super) fn build(
     if let Some(proxy) = &config.proxy {
         let proxy = Proxy::all(proxy.expose().as_str()).map_err(|_| EvoLinkError::Proxy)?;
         client = client.proxy(proxy);
+    } else if config.base_url.scheme() == "http" {
+        // Nothing is ever encrypted, so a machine without certificates will do.
+        client = client.tls_certs_only([]);
     }
     adapt(client)
         .build()
@@ -88,4 +91,38 @@ fn causes(error: &dyn Error) -> String {
         cause = error.source();
     }
     text.chars().take(CAUSE).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An error with causes, each in the words given.
+    #[derive(Debug)]
+    struct Chain(&'static [&'static str], Option<Box<Chain>>);
+
+    impl Chain {
+        fn of(words: &'static [&'static str]) -> Option<Box<Self>> {
+            let rest = words.get(1..)?;
+            Some(Box::new(Self(words, Self::of(rest))))
+        }
+    }
+
+    impl std::fmt::Display for Chain {
+        fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            out.write_str(self.0.first().unwrap_or(&""))
+        }
+    }
+
+    impl Error for Chain {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            self.1.as_deref().map(|cause| cause as _)
+        }
+    }
+
+    #[test]
+    fn causes_are_said_once_and_in_order() {
+        let error = Chain::of(&["sending failed", "io: reset", "reset"]).unwrap();
+        assert_eq!(causes(&error), "sending failed: io: reset");
+    }
 }

@@ -73,9 +73,12 @@ struct Credit {
 
 #[derive(Deserialize)]
 struct WirePot {
-    remaining_credits: Option<Box<RawValue>>,
-    used_credits: Option<Box<RawValue>>,
-    unlimited_credits: Option<Value>,
+    #[serde(rename = "remaining_credits")]
+    remaining: Option<Box<RawValue>>,
+    #[serde(rename = "used_credits")]
+    used: Option<Box<RawValue>>,
+    #[serde(rename = "unlimited_credits")]
+    unlimited: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -114,13 +117,11 @@ pub(super) fn account(body: &[u8]) -> Option<Account> {
     if token.is_none() && user.is_none() {
         return None;
     }
-    let unlimited = token
-        .as_ref()
-        .and_then(|pot| pot.unlimited_credits.as_ref());
+    let unlimited = token.as_ref().and_then(|pot| pot.unlimited.as_ref());
     Some(Account {
         unlimited: unlimited == Some(&Value::Bool(true)),
-        token: token.map(pot).unwrap_or_default(),
-        user: user.map(pot).unwrap_or_default(),
+        token: token.as_ref().map(pot).unwrap_or_default(),
+        user: user.as_ref().map(pot).unwrap_or_default(),
     })
 }
 
@@ -147,10 +148,10 @@ fn text(value: Option<Value>) -> Option<String> {
     }
 }
 
-fn pot(wire: WirePot) -> Pot {
+fn pot(wire: &WirePot) -> Pot {
     Pot {
-        remaining: wire.remaining_credits.as_deref().and_then(amount),
-        used: wire.used_credits.as_deref().and_then(amount),
+        remaining: wire.remaining.as_deref().and_then(amount),
+        used: wire.used.as_deref().and_then(amount),
     }
 }
 
@@ -171,5 +172,61 @@ fn time(value: &Value) -> Option<Timestamp> {
         millis @ MILLIS.. => Some(Timestamp::from_millis(millis)),
         seconds @ 0.. => Some(Timestamp::from_seconds(seconds)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("1772203771", Some(1_772_203_771_000))]
+    #[case("1772203771500", Some(1_772_203_771_500))]
+    #[case(r#""2026-02-27T14:49:31Z""#, Some(1_772_203_771_000))]
+    #[case(r#""yesterday""#, None)]
+    #[case("-1", None)]
+    #[case("1.5", None)]
+    #[case("null", None)]
+    fn a_time_is_read_in_the_ways_it_may_be_written(#[case] at: &str, #[case] millis: Option<i64>) {
+        for name in ["created_at", "created"] {
+            let body = format!(r#"{{"data":[{{"id":"a","{name}":{at}}}]}}"#);
+            let page = page(body.as_bytes()).unwrap();
+            assert_eq!(page.entries[0].created, millis.map(Timestamp::from_millis));
+        }
+    }
+
+    #[test]
+    fn an_entry_needs_an_id_and_nothing_else() {
+        let read = page(br#"{"data":[{"id":"a","model":7,"status":null}]}"#).unwrap();
+        assert_eq!(read.total, None);
+        assert_eq!(read.entries[0].model, None);
+        assert_eq!(page(br#"{"data":[{"id":"a"},{"model":"b"}]}"#), None);
+        assert_eq!(page(br#"{"data":[{"id":"../a"}]}"#), None);
+    }
+
+    #[rstest]
+    #[case("null")]
+    #[case("{}")]
+    #[case(r#"{"token":null}"#)]
+    fn an_account_without_credits_is_none(#[case] data: &str) {
+        assert_eq!(account(format!(r#"{{"data":{data}}}"#).as_bytes()), None);
+    }
+
+    #[test]
+    fn an_account_may_lack_a_pot() {
+        let read = account(br#"{"data":{"user":{"remaining_credits":-0.5}}}"#).unwrap();
+        assert_eq!(read.user.remaining, Some("-0.5".parse().unwrap()));
+        assert_eq!(read.token, Pot::default());
+        assert!(!read.unlimited);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(body: Vec<u8>) {
+            let _ = (batch(&body), page(&body), account(&body), models(&body));
+        }
     }
 }

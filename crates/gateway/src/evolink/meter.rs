@@ -61,3 +61,27 @@ impl Meter<'_> {
         tracing::debug!(operation = *name, %method, path, outcome, why, ?took, "EvoLink was called");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    use super::*;
+
+    #[test]
+    fn a_call_is_counted_by_operation_and_outcome_and_timed() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            Operation::get("read", "/tasks/{id}")
+                .start()
+                .stop("task", "");
+        });
+        let text = recorder.handle().render();
+        let counted = r#"evogate_upstream_requests_total{operation="read",outcome="task"} 1"#;
+        assert!(text.contains(counted), "{text}");
+        assert!(
+            text.contains(r#"evogate_upstream_request_seconds_count{operation="read"} 1"#),
+            "{text}"
+        );
+    }
+}

@@ -72,3 +72,71 @@ fn usual(status: u16, absent: ErrorCode) -> (&'static str, &'static str) {
     };
     (kind, code.as_str())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    fn read(status: u16, body: &str) -> Option<(String, String)> {
+        let refusal = parse(status, body.as_bytes(), ErrorCode::TaskNotFound)?;
+        Some((refusal.kind, refusal.code))
+    }
+
+    #[rstest]
+    #[case(r#""code":"x""#, "x")]
+    #[case(r#""code":1003"#, "1003")]
+    #[case(r#""code":null"#, "invalid_parameter")]
+    #[case(r#""code":"""#, "invalid_parameter")]
+    #[case(r#""code":{}"#, "invalid_parameter")]
+    #[case(r#""param":"prompt""#, "invalid_parameter")]
+    fn a_code_is_kept_or_added(#[case] field: &str, #[case] code: &str) {
+        let body = format!(r#"{{"error":{{"message":"No.",{field}}},"extra":1}}"#);
+        assert_eq!(read(400, &body).unwrap().1, code);
+    }
+
+    #[rstest]
+    #[case(401, "authentication_error", "unauthorized")]
+    #[case(402, "insufficient_quota_error", "insufficient_quota")]
+    #[case(403, "permission_error", "permission_denied")]
+    #[case(404, "invalid_request_error", "task_not_found")]
+    #[case(409, "invalid_request_error", "invalid_parameter")]
+    #[case(429, "rate_limit_error", "rate_limit_exceeded")]
+    #[case(500, "internal_server_error", "upstream_unavailable")]
+    #[case(502, "bad_gateway", "upstream_unavailable")]
+    #[case(503, "service_unavailable_error", "upstream_unavailable")]
+    fn what_is_left_out_follows_from_the_status(
+        #[case] status: u16,
+        #[case] kind: &str,
+        #[case] code: &str,
+    ) {
+        let read = read(status, r#"{"error":{"message":""}}"#).unwrap();
+        assert_eq!(read, (kind.to_owned(), code.to_owned()));
+    }
+
+    #[rstest]
+    #[case("")]
+    #[case("null")]
+    #[case("[]")]
+    #[case("<html>")]
+    #[case(r#"{"error":"No."}"#)]
+    #[case(r#"{"error":{"type":"x"}}"#)]
+    #[case(r#"{"error":{"message":null}}"#)]
+    #[case(r#"{"message":"No."}"#)]
+    #[case(r#"{"error":{"message":"No."}"#)]
+    fn another_shape_is_no_refusal(#[case] body: &str) {
+        assert_eq!(read(400, body), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(status: u16, body: Vec<u8>, message: String) {
+            let _ = parse(status, &body, ErrorCode::TaskNotFound);
+            let body = serde_json::json!({"error": {"message": message}}).to_string();
+            let refusal = parse(status, body.as_bytes(), ErrorCode::TaskNotFound).unwrap();
+            prop_assert_eq!(refusal.message, message);
+        }
+    }
+}

@@ -8,7 +8,7 @@ use http::header::HeaderValue;
 use jiff::fmt::rfc2822;
 
 /// What EvoLink's error table says for a 429 without a number.
-const RATE_LIMITED: Duration = Duration::from_secs(60);
+const RATE_LIMITED: Duration = Duration::from_mins(1);
 /// What EvoLink's error table says for a 503.
 const UNAVAILABLE: Duration = Duration::from_secs(30);
 /// No honest wait is longer.
@@ -70,4 +70,64 @@ fn in_words(message: &str) -> Option<Duration> {
         return None;
     }
     digits.parse().ok().map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    /// 2026-02-27 09:49:31 UTC.
+    const NOW: Timestamp = Timestamp::from_seconds(1_772_185_771);
+
+    fn read(header: Option<&str>, message: &str) -> u64 {
+        let header = header.map(|value| HeaderValue::from_str(value).unwrap());
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        Wait::read(status, header.as_ref(), message, NOW)
+            .0
+            .as_secs()
+    }
+
+    #[rstest]
+    #[case("0", 0)]
+    #[case(" 12 ", 12)]
+    #[case("Fri, 27 Feb 2026 09:50:01 GMT", 30)]
+    #[case("Fri, 27 Feb 2026 09:00:00 GMT", 0)]
+    #[case("99999999999999999999999999", 86_400)]
+    #[case("-5", 60)]
+    #[case("1.5", 60)]
+    #[case("soon", 60)]
+    #[case("", 60)]
+    fn the_header_is_seconds_or_a_date(#[case] header: &str, #[case] seconds: u64) {
+        assert_eq!(read(Some(header), ""), seconds);
+    }
+
+    #[rstest]
+    #[case("Rate limit exceeded. Please retry after 45 seconds.", 45)]
+    #[case("10 requests per 90 seconds; RETRY AFTER 1 second", 1)]
+    #[case("retry after 20s", 20)]
+    #[case("retry after 20", 60)]
+    #[case("retry after 2 minutes", 60)]
+    #[case("retry after a while", 60)]
+    #[case("retry after ", 60)]
+    fn the_message_is_read_where_it_speaks_of_seconds(#[case] message: &str, #[case] seconds: u64) {
+        assert_eq!(read(None, message), seconds);
+    }
+
+    #[test]
+    fn seconds_are_rounded_up() {
+        assert_eq!(Wait(Duration::from_millis(1)).seconds(), 1);
+        assert_eq!(Wait(Duration::from_secs(2)).seconds(), 2);
+        assert_eq!(Wait(Duration::MAX).seconds(), u32::MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(header in "[ -~]*", message: String) {
+            let wait = read(Some(&header), &message);
+            prop_assert!(wait <= LONGEST.as_secs());
+        }
+    }
 }

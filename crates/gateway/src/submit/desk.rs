@@ -84,7 +84,10 @@ impl Desk {
 
     /// The client's side: the outcome, or after `submit.answer_within` the pending task.
     pub(super) async fn wait(&self, gateway: &Gateway) -> Result<Answer, ApiError> {
-        let visit = Visit { desk: self, gateway };
+        let visit = Visit {
+            desk: self,
+            gateway,
+        };
         let answer = self.answer(gateway.config.submit.answer_within).await;
         std::mem::forget(visit);
         answer
@@ -119,7 +122,11 @@ impl State {
             return None;
         }
         self.client = Client::Told;
-        Some(Answer { task, replay: false, available })
+        Some(Answer {
+            task,
+            replay: false,
+            available,
+        })
     }
 }
 
@@ -143,5 +150,7 @@ impl Drop for Visit<'_> {
 
 fn note_hang_up(gateway: &Gateway, task: &Task) {
     let (worker, task) = (gateway.clone(), task.clone());
-    gateway.background.spawn(async move { hung_up(&worker, &task).await });
+    gateway
+        .background
+        .spawn(async move { hung_up(&worker, &task).await });
 }

@@ -36,11 +36,8 @@ pub(super) struct Drive<'a> {
     pub(super) available: Credits,
 }
 
-/// What to do after an answer.
-enum Next {
-    Again,
-    Done(Result<Answer, ApiError>),
-}
+/// What the client gets; none when it is to be sent again.
+type Done = Option<Result<Answer, ApiError>>;
 
 /// How often it was tried, by reason.
 #[derive(Default)]
@@ -59,7 +56,9 @@ impl Drive<'_> {
         loop {
             let outcome = self.send(&task, fence).await;
             let (next, definite) = match outcome {
-                SubmitOutcome::Accepted(report) => (self.accepted(task.clone(), *report).await, true),
+                SubmitOutcome::Accepted(report) => {
+                    (self.accepted(task.clone(), *report).await, true)
+                }
                 SubmitOutcome::Refused { refusal, account } => {
                     (self.refused(task.clone(), refusal, account).await, true)
                 }
@@ -69,17 +68,22 @@ impl Drive<'_> {
                     let again = tries.busy <= TRIES_BUSY && until < answer_by;
                     (self.busy(&task, fence, refusal, until, again).await, true)
                 }
-                SubmitOutcome::Unknown { why } => (self.unknown(task.clone(), fence, why).await, false),
+                SubmitOutcome::Unknown { why } => {
+                    (self.unknown(task.clone(), fence, why).await, false)
+                }
                 SubmitOutcome::NotSent { why } => {
                     tries.unsent += 1;
-                    (self.unsent(&task, why, tries.unsent < TRIES_UNSENT).await, true)
+                    (
+                        self.unsent(&task, why, tries.unsent < TRIES_UNSENT).await,
+                        true,
+                    )
                 }
                 SubmitOutcome::TooLate => {
                     tries.late += 1;
                     (self.late(&task, tries.late < TRIES_UNSENT).await, true)
                 }
             };
-            if let Next::Done(answer) = next {
+            if let Some(answer) = next {
                 if definite {
                     permit.definite();
                 } else {
@@ -93,7 +97,9 @@ impl Drive<'_> {
                 Err(TurnError::Life(_)) => return self.as_it_stands(&task).await,
                 Err(error) => {
                     tracing::error!(task = %task.id, %error, "a submit could not be renewed");
-                    return self.give_back(&task, ApiError::store_unavailable(), true).await;
+                    return self
+                        .give_back(&task, ApiError::store_unavailable(), true)
+                        .await;
                 }
             }
         }
@@ -101,7 +107,9 @@ impl Drive<'_> {
 
     /// One call, with the lease renewed while it takes.
     async fn send(&self, task: &Task, fence: u64) -> SubmitOutcome {
-        let State::Submitting { not_after } = task.state else { return SubmitOutcome::TooLate };
+        let State::Submitting { not_after } = task.state else {
+            return SubmitOutcome::TooLate;
+        };
         let call = self.gateway.evolink.submit(SubmitCall {
             kind: self.kind,
             body: self.body.clone(),
@@ -123,23 +131,37 @@ impl Drive<'_> {
     }
 
     async fn renew(&self, task: &Task, fence: u64) -> Result<Task, TurnError> {
-        let command = TaskCommand::Renew { fence, send_within: SEND_WITHIN, lease: LEASE };
-        Ok(self.gateway.store.turn(&task.tenant, &task.id, command).await?.task)
+        let command = TaskCommand::Renew {
+            fence,
+            send_within: SEND_WITHIN,
+            lease: LEASE,
+        };
+        Ok(self
+            .gateway
+            .store
+            .turn(&task.tenant, &task.id, command)
+            .await?
+            .task)
     }
 
     /// EvoLink has it. If the bind can't be stored now, the client gets its pending task and the
     /// bind is tried on.
-    async fn accepted(&self, task: Task, report: Report) -> Next {
+    async fn accepted(&self, task: Task, report: Report) -> Done {
         count("accepted");
         let bind = || TaskCommand::Bind {
             report: report.clone(),
             found: Found::Answer,
             window: self.gateway.submit_window(),
         };
-        let answer = match self.gateway.store.turn(&task.tenant, &task.id, bind()).await {
+        let answer = match self
+            .gateway
+            .store
+            .turn(&task.tenant, &task.id, bind())
+            .await
+        {
             Ok(outcome) => {
                 alarm(&outcome, &report);
-                self.answer(outcome)
+                answer(outcome)
             }
             Err(TurnError::Store(error)) => {
                 log_store("a bind could not be stored; trying on", &task, &error);
@@ -149,37 +171,39 @@ impl Drive<'_> {
                     available: self.available,
                 }));
                 match persist(|| self.gateway.store.turn(&task.tenant, &task.id, bind())).await {
-                    Ok(outcome) => self.answer(outcome),
-                    Err(error) => return Next::Done(Err(error.into())),
+                    Ok(outcome) => answer(outcome),
+                    Err(error) => return Some(Err(error.into())),
                 }
             }
             Err(error) => {
                 // The hold stays, and the callback or EvoLink's list heals what can be healed.
                 tracing::error!(task = %task.id, upstream = %report.id, %error, "not bound");
-                return Next::Done(self.as_it_stands(&task).await);
+                return Some(self.as_it_stands(&task).await);
             }
         };
-        Next::Done(Ok(answer))
+        Some(Ok(answer))
     }
 
-    fn answer(&self, outcome: TaskOutcome) -> Answer {
-        Answer { task: outcome.task, replay: false, available: outcome.account.available }
-    }
-
-    async fn refused(&self, task: Task, refusal: Refusal, account: bool) -> Next {
+    async fn refused(&self, task: Task, refusal: Refusal, account: bool) -> Done {
         if !account {
             count("refused");
-            return Next::Done(self.give_back(&task, ApiError::refused(&refusal), false).await);
+            return Some(
+                self.give_back(&task, ApiError::refused(&refusal), false)
+                    .await,
+            );
         }
         // What EvoLink has against our account is not the tenant's fault: ops are told.
         count("account_refused");
         metrics::counter!(crate::metrics::ACCOUNT_REFUSALS, "status" => refusal.status.to_string())
             .increment(1);
-        tracing::error!(status = refusal.status, message = refusal.message,
-            "EvoLink refuses our own account");
+        tracing::error!(
+            status = refusal.status,
+            message = refusal.message,
+            "EvoLink refuses our own account"
+        );
         let message = "EvoLink can't be used at the moment; nothing was submitted";
         let error = ApiError::upstream_unavailable(message, Some(60));
-        Next::Done(self.give_back(&task, error, true).await)
+        Some(self.give_back(&task, error, true).await)
     }
 
     async fn busy(
@@ -189,14 +213,20 @@ impl Drive<'_> {
         refusal: Refusal,
         until: Timestamp,
         again: bool,
-    ) -> Next {
+    ) -> Done {
         let now = self.gateway.store.now();
         if !again {
             count("busy");
             let wait = u64::try_from(until.since(now)).unwrap_or(0);
             let retry_after = seconds(Duration::from_millis(wait));
-            let refusal = Refusal { retry_after: Some(retry_after), ..refusal };
-            return Next::Done(self.give_back(task, ApiError::refused(&refusal), true).await);
+            let refusal = Refusal {
+                retry_after: Some(retry_after),
+                ..refusal
+            };
+            return Some(
+                self.give_back(task, ApiError::refused(&refusal), true)
+                    .await,
+            );
         }
         let command = TaskCommand::Queue {
             fence,
@@ -204,16 +234,24 @@ impl Drive<'_> {
             why: Why(refusal.message.clone()),
             lease: LEASE,
         };
-        if let Err(error) = self.gateway.store.turn(&task.tenant, &task.id, command).await {
+        if let Err(error) = self
+            .gateway
+            .store
+            .turn(&task.tenant, &task.id, command)
+            .await
+        {
             tracing::warn!(task = %task.id, %error, "could not be queued");
-            return Next::Done(self.give_back(task, ApiError::refused(&refusal), true).await);
+            return Some(
+                self.give_back(task, ApiError::refused(&refusal), true)
+                    .await,
+            );
         }
         let wait = u64::try_from(until.since(now)).unwrap_or(0);
         tokio::time::sleep(Duration::from_millis(wait)).await;
-        Next::Again
+        None
     }
 
-    async fn unsent(&self, task: &Task, why: String, again: bool) -> Next {
+    async fn unsent(&self, task: &Task, why: String, again: bool) -> Done {
         tracing::warn!(task = %task.id, why, again, "a submit did not reach EvoLink");
         if !again {
             count("unsent");
@@ -221,21 +259,21 @@ impl Drive<'_> {
                 "EvoLink can't be reached; nothing was submitted",
                 None,
             );
-            return Next::Done(self.give_back(task, error, true).await);
+            return Some(self.give_back(task, error, true).await);
         }
         let jitter = 0.1 + 0.4 * self.gateway.random.unit();
         tokio::time::sleep(Duration::from_secs_f64(jitter)).await;
-        Next::Again
+        None
     }
 
-    async fn late(&self, task: &Task, again: bool) -> Next {
+    async fn late(&self, task: &Task, again: bool) -> Done {
         if again {
-            return Next::Again;
+            return None;
         }
         count("unsent");
         let message = "The gateway is too slow at the moment; nothing was submitted";
         let error = ApiError::upstream_unavailable(message, None);
-        Next::Done(self.give_back(task, error, true).await)
+        Some(self.give_back(task, error, true).await)
     }
 
     /// Gives the hold back and answers with the error; where somebody already has the task, the end
@@ -250,7 +288,11 @@ impl Drive<'_> {
         let refusal = error.clone().into_refusal();
         let refuse = || {
             let refusal = refusal.clone();
-            let command = TaskCommand::Refuse { refusal, temporary, told };
+            let command = TaskCommand::Refuse {
+                refusal,
+                temporary,
+                told,
+            };
             self.gateway.store.turn(&task.tenant, &task.id, command)
         };
         if let Err(failure) = refuse().await {
@@ -265,18 +307,27 @@ impl Drive<'_> {
     }
 
     /// The outcome is not known: the hold stays, and the client gets its pending task.
-    async fn unknown(&self, task: Task, fence: u64, why: String) -> Next {
+    async fn unknown(&self, task: Task, fence: u64, why: String) -> Done {
         count("unknown");
         tracing::warn!(task = %task.id, why, "the outcome of a submit is not known");
         let deadline = millis(self.gateway.config.submit.unknown_deadline);
         let until = self.gateway.store.now().plus(deadline);
-        let command = TaskCommand::Unknown { fence, why: Why(why), until };
-        match self.gateway.store.turn(&task.tenant, &task.id, command).await {
-            Ok(outcome) => Next::Done(Ok(self.answer(outcome))),
+        let command = TaskCommand::Unknown {
+            fence,
+            why: Why(why),
+            until,
+        };
+        match self
+            .gateway
+            .store
+            .turn(&task.tenant, &task.id, command)
+            .await
+        {
+            Ok(outcome) => Some(Ok(answer(outcome))),
             // Its lease will run out, which says the same.
             Err(error) => {
                 tracing::error!(task = %task.id, %error, "not recorded as unknown yet");
-                Next::Done(self.as_it_stands(&task).await)
+                Some(self.as_it_stands(&task).await)
             }
         }
     }
@@ -288,7 +339,19 @@ impl Drive<'_> {
         if let State::Rejected { refusal } = &task.state {
             return Err(ApiError::refused(refusal));
         }
-        Ok(Answer { task, replay: false, available: self.available })
+        Ok(Answer {
+            task,
+            replay: false,
+            available: self.available,
+        })
+    }
+}
+
+fn answer(outcome: TaskOutcome) -> Answer {
+    Answer {
+        task: outcome.task,
+        replay: false,
+        available: outcome.account.available,
     }
 }
 

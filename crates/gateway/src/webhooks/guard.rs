@@ -92,11 +92,6 @@ impl GuardedClient {
         let client = self.0.client(target.port)?;
         Ok(client.request(method, target.url))
     }
-
-    /// How long it waits.
-    pub fn waits(&self) -> Waits {
-        self.0.waits
-    }
 }
 
 impl Inner {

@@ -167,8 +167,7 @@ impl<T> Lanes<T> {
             return;
         }
         self.swept = now;
-        self.by_endpoint.retain(|_, lane| {
-            lane.is_busy() || now.duration_since(lane.used) < FORGOTTEN_AFTER
-        });
+        self.by_endpoint
+            .retain(|_, lane| lane.is_busy() || now.duration_since(lane.used) < FORGOTTEN_AFTER);
     }
 }

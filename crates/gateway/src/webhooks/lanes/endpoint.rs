@@ -10,7 +10,7 @@ use url::{Position, Url};
 pub(crate) struct Endpoint {
     /// Its lane.
     pub(super) lane: Arc<str>,
-    /// Its host.
+    /// Its host and port.
     pub(super) host: Arc<str>,
 }
 
@@ -23,7 +23,7 @@ impl Endpoint {
         };
         Self {
             lane: url[..Position::AfterPath].into(),
-            host: url.host_str().unwrap_or_default().into(),
+            host: url[Position::BeforeHost..Position::AfterPort].into(),
         }
     }
 }

@@ -1,0 +1,90 @@
+//! Why a run ended without a video: for people on stderr, for scripts in JSON.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::refusal::Refusal;
+use crate::cli::Failure;
+
+/// What ended it.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Problem {
+    /// EvoLink's or the gateway's error code, or one of ours: `usage`, `unreachable`, `interrupted`,
+    /// `timed_out`, `submit_outcome_unknown`, `download_failed`, `file_exists`, `not_written`.
+    code: String,
+    message: String,
+    /// The HTTP status of the answer that says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http_status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+    /// What to do next, for people.
+    #[serde(skip)]
+    hint: Option<String>,
+    #[serde(skip)]
+    exit: u8,
+}
+
+impl Problem {
+    /// Something that should have worked did not.
+    pub(super) fn new(code: impl Into<String>, message: impl fmt::Display) -> Self {
+        Self {
+            code: code.into(),
+            message: message.to_string(),
+            http_status: None,
+            request_id: None,
+            hint: None,
+            exit: 1,
+        }
+    }
+
+    /// The command line or the environment is wrong; nothing was sent.
+    pub(super) fn usage(message: impl fmt::Display) -> Self {
+        Self {
+            exit: 2,
+            ..Self::new("usage", message)
+        }
+    }
+
+    /// Somebody ended it.
+    pub(super) fn interrupted(message: impl fmt::Display) -> Self {
+        Self {
+            exit: 130,
+            ..Self::new("interrupted", message)
+        }
+    }
+
+    /// Ended by somebody, whatever the code says.
+    pub(super) fn wanted(self) -> Self {
+        Self { exit: 130, ..self }
+    }
+
+    /// With what to do next.
+    pub(super) fn hint(self, hint: impl Into<String>) -> Self {
+        Self {
+            hint: Some(hint.into()),
+            ..self
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            http_status: Some(refusal.status),
+            request_id: refusal.request_id.clone(),
+            ..Self::new(refusal.code.clone(), refusal)
+        }
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        let hint = problem.hint.map(|hint| format!("\n{hint}"));
+        Self {
+            code: problem.exit,
+            message: format!("evogate: {}{}", problem.message, hint.unwrap_or_default()),
+        }
+    }
+}
