@@ -3,7 +3,6 @@
 //! lease with a fencing token.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::time::Duration;
 
 use evogate_models::note::Why;
@@ -13,6 +12,7 @@ use evogate_models::time::millis;
 use evogate_models::{Millis, UpstreamId};
 use evogate_store::{TaskCommand, TaskOutcome, TurnError};
 use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use governor::DefaultDirectRateLimiter;
 use governor::Quota;
 
@@ -23,46 +23,82 @@ use crate::state::Gateway;
 
 /// How long a claim lasts: longer than a read, so that it is not lost while it is being worked on.
 const LEASE: Millis = 60_000;
-/// The most that is claimed in one pass.
-const CLAIM: usize = 200;
 /// EvoLink's batch read takes up to this many ids.
-const BATCH: usize = 50;
+const BATCH: usize = crate::evolink::BATCH_MAX;
+/// The most that is claimed at a time, so that what is claimed is worked on within its lease.
+const MOST: usize = 500;
 /// The longest sleep: a safety net under the wake-ups.
 const TICK: Duration = Duration::from_secs(5);
 /// Between sweeps of what has run out in the store.
 const SWEEP: Duration = Duration::from_mins(10);
 
-/// Works until the shutdown.
+/// Works until the shutdown: as many tasks at a time as EvoLink may be asked about at once, and a place
+/// that is free is filled at once, so that a slow answer keeps nobody else waiting.
 pub async fn run(gateway: Gateway) {
     let per_second =
         NonZeroU32::new(gateway.config.evolink.reads_per_second).unwrap_or(NonZeroU32::MIN);
-    let limiter = Arc::new(DefaultDirectRateLimiter::direct(Quota::per_second(
-        per_second,
-    )));
+    let limiter = DefaultDirectRateLimiter::direct(Quota::per_second(per_second));
+    let at_once = usize::try_from(gateway.config.evolink.max_reads_in_flight).unwrap_or(1);
     let mut sweep = tokio::time::interval(SWEEP);
+    let mut looks = FuturesUnordered::new();
     while !gateway.background.is_stopping() {
-        match gateway.store.claim_due(CLAIM, LEASE).await {
-            Ok(tasks) if tasks.is_empty() => {
-                tokio::select! {
-                    () = gateway.background.stopping() => {}
-                    () = gateway.store.due().notified() => {}
-                    () = tokio::time::sleep(until_next(&gateway).await) => {}
-                    _ = sweep.tick() => {
-                        if let Err(error) = gateway.store.sweep().await {
-                            tracing::error!(%error, "the sweep failed");
-                        }
-                    }
-                }
-            }
-            Ok(tasks) => pass(&gateway, tasks, &limiter).await,
-            Err(error) => {
-                tracing::error!(%error, "due tasks can't be claimed");
-                tokio::select! {
-                    () = gateway.background.stopping() => {}
-                    () = tokio::time::sleep(TICK) => {}
+        let free = at_once.saturating_sub(looks.len());
+        let claimed = claim(&gateway, free).await;
+        for group in &claimed {
+            looks.push(work(&gateway, group.clone(), &limiter));
+        }
+        if !claimed.is_empty() && looks.len() < at_once {
+            continue;
+        }
+        let full = looks.len() >= at_once;
+        tokio::select! {
+            () = gateway.background.stopping() => {}
+            Some(()) = looks.next() => {}
+            () = wait_for_due(&gateway), if !full => {}
+            _ = sweep.tick() => {
+                if let Err(error) = gateway.store.sweep().await {
+                    tracing::error!(%error, "the sweep failed");
                 }
             }
         }
+    }
+    // What was begun is finished; what was only claimed is due again when its lease ends.
+    while looks.next().await.is_some() {}
+}
+
+/// Claims work for `free` places: a place is one task, or a group for EvoLink's batch read.
+async fn claim(gateway: &Gateway, free: usize) -> Vec<Vec<Task>> {
+    if free == 0 {
+        return Vec::new();
+    }
+    let batches = gateway.config.evolink.batch_reads;
+    let limit = if batches {
+        free.saturating_mul(BATCH).min(MOST)
+    } else {
+        free
+    };
+    let tasks = match gateway.store.claim_due(limit, LEASE).await {
+        Ok(tasks) => tasks,
+        Err(error) => {
+            tracing::error!(%error, "due tasks can't be claimed");
+            // Not in a hot loop while the store is away.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            return Vec::new();
+        }
+    };
+    let (plain, single): (Vec<Task>, Vec<Task>) = tasks
+        .into_iter()
+        .partition(|task| batches && plain_read(gateway, task));
+    let groups = plain.chunks(BATCH).map(<[Task]>::to_vec);
+    groups
+        .chain(single.into_iter().map(|task| vec![task]))
+        .collect()
+}
+
+async fn wait_for_due(gateway: &Gateway) {
+    tokio::select! {
+        () = gateway.store.due().notified() => {}
+        () = tokio::time::sleep(until_next(gateway).await) => {}
     }
 }
 
@@ -76,20 +112,16 @@ async fn until_next(gateway: &Gateway) -> Duration {
     }
 }
 
-/// Works on all that was claimed, so many at a time as EvoLink may be asked at once.
-async fn pass(gateway: &Gateway, tasks: Vec<Task>, limiter: &DefaultDirectRateLimiter) {
-    let at_once = usize::try_from(gateway.config.evolink.max_reads_in_flight).unwrap_or(1);
-    let (batched, single): (Vec<Task>, Vec<Task>) = if gateway.config.evolink.batch_reads {
-        tasks
-            .into_iter()
-            .partition(|task| plain_read(gateway, task))
+/// Works on a group: one task, or several for one batch read and what that leaves.
+async fn work(gateway: &Gateway, group: Vec<Task>, limiter: &DefaultDirectRateLimiter) {
+    let left = if group.len() > 1 {
+        batch(gateway, group, limiter).await
     } else {
-        (Vec::new(), tasks)
+        group
     };
-    let rest = batch(gateway, batched, limiter).await;
-    futures::stream::iter(single.into_iter().chain(rest))
-        .for_each_concurrent(at_once, |task| look(gateway, task, limiter))
-        .await;
+    for task in left {
+        look(gateway, task, limiter).await;
+    }
 }
 
 /// Is there nothing to do about the task but to read it?
@@ -97,31 +129,29 @@ fn plain_read(gateway: &Gateway, task: &Task) -> bool {
     task.state.is_running() && task.cancel_wanted.is_none() && gateway.store.now() < task.deadline
 }
 
-/// Reads up to 50 tasks with one call. Answers those that it brought no news of.
+/// Reads several tasks with one call. Answers those that it brought no news of.
 async fn batch(
     gateway: &Gateway,
     tasks: Vec<Task>,
     limiter: &DefaultDirectRateLimiter,
 ) -> Vec<Task> {
+    let ids: Vec<UpstreamId> = tasks
+        .iter()
+        .filter_map(|task| task.upstream.clone())
+        .collect();
+    limiter.until_ready().await;
+    let reports = gateway.evolink.batch(&ids).await.unwrap_or_else(|failure| {
+        tracing::warn!(%failure, "EvoLink's batch read failed; reading one by one");
+        Vec::new()
+    });
     let mut left = Vec::new();
-    for tasks in tasks.chunks(BATCH) {
-        let ids: Vec<UpstreamId> = tasks
+    for task in tasks {
+        match reports
             .iter()
-            .filter_map(|task| task.upstream.clone())
-            .collect();
-        limiter.until_ready().await;
-        let reports = gateway.evolink.batch(&ids).await.unwrap_or_else(|failure| {
-            tracing::warn!(%failure, "EvoLink's batch read failed; reading one by one");
-            Vec::new()
-        });
-        for task in tasks {
-            match reports
-                .iter()
-                .find(|report| task.upstream.as_ref() == Some(&report.id))
-            {
-                Some(report) => news(gateway, task, report.clone()).await,
-                None => left.push(task.clone()),
-            }
+            .find(|report| task.upstream.as_ref() == Some(&report.id))
+        {
+            Some(report) => news(gateway, &task, report.clone()).await,
+            None => left.push(task),
         }
     }
     left

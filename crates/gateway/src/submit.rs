@@ -3,7 +3,7 @@
 //! What must hold (design, section 4): the hold is taken in one step before a byte goes out; nothing
 //! is sent later than the hold's `not_after`; a submit whose outcome is not known is never sent again;
 //! and none of this depends on the client staying. So all of it runs in the background, and the
-//! request only waits at a [`Desk`] for what comes out.
+//! request only waits at a desk for what comes out.
 
 mod desk;
 mod drive;
@@ -25,6 +25,9 @@ use crate::token::Claims;
 pub const SEND_WITHIN: Millis = 5_000;
 /// How long a submitter may be silent before its submit counts as unknown; it renews well before.
 pub const LEASE: Millis = 15_000;
+
+/// What a client gets while the breaker is open.
+const NOT_ANSWERING: &str = "EvoLink is not answering at the moment; nothing was submitted";
 
 /// A request that was found good, ready to be held and sent.
 #[derive(Debug)]
@@ -107,8 +110,7 @@ async fn hold_and_send(
         Err(SubmitError::NotNow) => {
             count("not_now");
             let seconds = permit.err().map(|open| seconds(open.retry_after));
-            let message = "EvoLink is not answering at the moment; nothing was submitted";
-            return Err(ApiError::upstream_unavailable(message, seconds));
+            return Err(ApiError::upstream_unavailable(NOT_ANSWERING, seconds));
         }
         Err(error) => return Err(not_held(error)),
     };

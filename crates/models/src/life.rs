@@ -70,8 +70,9 @@ pub enum LifeError {
     /// The task's state does not allow it.
     #[error("a task that is {0} can't do that")]
     Invalid(&'static str),
-    /// The lease under which the work was done has run out and gone to somebody else.
-    #[error("the lease on the task has gone to somebody else")]
+    /// The lease under which the work was done has ended or gone to somebody else; or the work is
+    /// for whoever claims the task, and somebody else's lease has not run out.
+    #[error("the lease on the task has ended, or is somebody else's")]
     Stale,
     /// EvoLink's task is not the one that this task asked for.
     #[error("EvoLink's task does not fit: {0}")]
@@ -106,13 +107,12 @@ impl Books {
         }
     }
 
-    /// Refuses whoever works under a lease that has gone to somebody else, or has run out. `None`
-    /// is for news that is true whoever brings it.
-    fn check_lease(&self, fence: Option<u64>) -> Result<(), LifeError> {
-        match (fence, self.task.lease) {
-            (None, _) => Ok(()),
-            (Some(fence), Some(lease)) if lease.fence == fence => Ok(()),
-            (Some(_), _) => Err(LifeError::Stale),
+    /// Refuses whoever works under a lease that has ended or gone to somebody else. One that has run
+    /// out is good until somebody claims the task: nothing was done behind its holder's back.
+    fn check_lease(&self, fence: u64) -> Result<(), LifeError> {
+        match self.task.lease {
+            Some(lease) if lease.fence == fence => Ok(()),
+            _ => Err(LifeError::Stale),
         }
     }
 }
@@ -172,7 +172,9 @@ impl Draft {
         task.ended = Some(now);
         task.resend = None;
         task.can_cancel = false;
-        self.hand_back(None);
+        // A callback said that EvoLink has it all the same: the platform's books want to know.
+        let look = task.hint.is_some() && task.upstream.is_none();
+        self.hand_back(look.then_some(now));
         self.turn.event = view::event(&self.turn.books.task);
         self.turn.key = KeyFate::Until(now.plus(crate::idempotency::KEPT_AFTER_END));
     }

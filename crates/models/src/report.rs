@@ -71,8 +71,10 @@ struct Wire<'a> {
     status: Option<&'a RawValue>,
     #[serde(borrow)]
     progress: Option<&'a RawValue>,
-    #[serde(borrow, alias = "created_at")]
+    #[serde(borrow)]
     created: Option<&'a RawValue>,
+    #[serde(borrow)]
+    created_at: Option<&'a RawValue>,
     #[serde(borrow)]
     usage: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -154,7 +156,7 @@ impl Report {
                 _ => Status::Pending,
             },
             progress: lenient::<f64>(wire.progress).map(percent),
-            created: lenient::<i64>(wire.created).map(Timestamp::from_seconds),
+            created: lenient::<i64>(wire.created.or(wire.created_at)).map(Timestamp::from_seconds),
             reserved: amount(usage.credits_reserved),
             used: amount(usage.credits_used).or_else(|| amount(cost.credits)),
             can_cancel: lenient(info.can_cancel),
@@ -236,6 +238,7 @@ mod tests {
     #[case(r#"{"id":7,"status":"completed"}"#)]
     #[case(r#"{"id":"../x","status":"completed"}"#)]
     #[case(r#"{"id":"a","status":"comp"#)]
+    #[case(r#"{"id":"a","status":"pending","status":"completed"}"#)]
     fn garbage_is_no_report(#[case] body: &str) {
         assert!(Report::parse(body.as_bytes()).is_err());
     }
@@ -252,6 +255,13 @@ mod tests {
         let text = format!(r#"{{"id":"a","status":"completed","usage":{usage}}}"#);
         let report = Report::parse(text.as_bytes()).unwrap();
         assert_eq!(report.used, used.map(|used| used.parse().unwrap()));
+    }
+
+    #[test]
+    fn a_report_may_say_twice_when_it_was_created() {
+        let text = r#"{"id":"a","status":"pending","created":7,"created_at":8}"#;
+        let report = Report::parse(text.as_bytes()).unwrap();
+        assert_eq!(report.created, Some(Timestamp::from_seconds(7)));
     }
 
     #[test]

@@ -11,7 +11,7 @@ const USUAL: Millis = 10_000;
 const LATE: Millis = 20_000;
 /// The rarest that an unfinished task is read.
 const RAREST: Millis = 120_000;
-/// After a callback, a read that finds no end is tried again after these (invariant 9).
+/// After a callback, a look that finds no end is tried again after these (invariant 9).
 const AFTER_HINT: [Millis; 3] = [1_000, 2_000, 4_000];
 /// Between attempts to heal an unknown submit: soon at first, since a callback or EvoLink's list may
 /// show it within seconds; then rarer.
@@ -32,13 +32,13 @@ pub fn first_read(task: &Task, now: Timestamp) -> Timestamp {
 
 /// The due time after a look that ended nothing.
 pub fn next_look(task: &Task, now: Timestamp) -> Timestamp {
-    let wait = match &task.state {
+    let wait = after_hint(task).unwrap_or_else(|| match &task.state {
         State::Unknown { since, .. } => {
             // A fifth of the time already waited: 3 s at first, a minute from five minutes on.
             let waited = now.since(*since).max(0);
             (waited / 5).clamp(HEAL_FIRST, HEAL_RAREST)
         }
-        State::Pending | State::Processing => after_hint(task).unwrap_or_else(|| {
+        State::Pending | State::Processing => {
             let longest = i64::from(task.spec.longest).saturating_mul(1000);
             let late = now.since(task.created).saturating_sub(longest);
             if late <= 0 {
@@ -46,9 +46,9 @@ pub fn next_look(task: &Task, now: Timestamp) -> Timestamp {
             } else {
                 LATE.saturating_add(late / 10).min(RAREST)
             }
-        }),
+        }
         _ => LOST,
-    };
+    });
     let next = now.plus(wait);
     match &task.state {
         State::Unknown { until, .. } => next.min(*until),
@@ -62,9 +62,9 @@ fn after_hint(task: &Task) -> Option<Millis> {
     AFTER_HINT.get(reads).copied()
 }
 
-/// May a hint still be followed by quick reads, after `reads` that found no end?
+/// Is a look still one of those that follow a hint, after `reads` that found no end?
 pub fn hint_is_fresh(reads: u32) -> bool {
-    usize::try_from(reads).is_ok_and(|reads| reads < AFTER_HINT.len())
+    usize::try_from(reads).is_ok_and(|reads| reads <= AFTER_HINT.len())
 }
 
 /// The waits before a webhook's attempts (design, section 5): the first at once, then each after the

@@ -199,7 +199,7 @@ pub struct Hint {
     /// The id that the callback's body named: unproven.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream: Option<UpstreamId>,
-    /// Reads that found no end since the hint.
+    /// Looks that found no end since the hint.
     pub reads: u32,
 }
 
@@ -291,6 +291,17 @@ impl Task {
                 .unwrap_or(Credits::ZERO)
         } else {
             Credits::ZERO
+        }
+    }
+
+    /// Did EvoLink itself say how the task ended? Then there is nothing more to learn by asking; the
+    /// other ends are ours, and EvoLink may bill for the task all the same.
+    pub const fn has_verdict(&self) -> bool {
+        match self.state {
+            State::Completed | State::Failed => true,
+            // One that was cancelled while it was queued has no object of EvoLink's.
+            State::Cancelled => self.body.is_some(),
+            _ => false,
         }
     }
 

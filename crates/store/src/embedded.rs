@@ -9,6 +9,8 @@
 )]
 
 mod admin;
+mod due;
+mod dump;
 mod outbox;
 mod query;
 mod submit;

@@ -7,6 +7,8 @@
 
 pub mod clock;
 pub mod command;
+#[doc(hidden)]
+pub mod dump;
 mod embedded;
 pub mod error;
 pub mod record;

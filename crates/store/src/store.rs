@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::command::{Submit, Submitted, TaskCommand, TaskOutcome};
+use crate::dump::Dump;
 use crate::embedded::Embedded;
 use crate::error::{StoreError, SubmitError, TenantError, TurnError};
 use crate::record::{KeyRecord, Tenant, TenantView, Verification};
@@ -279,6 +280,12 @@ impl Store {
     /// Recomputes every tenant's account from its journal and compares, all at one moment.
     pub async fn verify(&self) -> Result<Verification, StoreError> {
         on!(self.verify())
+    }
+
+    /// Everything that is kept, for tests.
+    #[doc(hidden)]
+    pub async fn dump(&self) -> Result<Dump, StoreError> {
+        on!(self.dump())
     }
 
     /// Removes what has run out: idempotency keys, repeats.

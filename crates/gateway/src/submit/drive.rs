@@ -13,7 +13,7 @@ use evogate_models::{Credits, Refusal, Timestamp};
 use evogate_store::{StoreError, TaskCommand, TaskOutcome, TurnError};
 
 use super::desk::Desk;
-use super::{Answer, LEASE, SEND_WITHIN, count, log_store, seconds};
+use super::{Answer, LEASE, NOT_ANSWERING, SEND_WITHIN, count, log_store, seconds};
 use crate::breaker::Permit;
 use crate::error::ApiError;
 use crate::evolink::{SubmitCall, SubmitOutcome, Trace};
@@ -48,48 +48,27 @@ struct Tries {
 }
 
 impl Drive<'_> {
-    /// Sends until there is an answer, or no use in trying.
+    /// Sends until there is an answer, or no use in trying. `permit` is for the first try; each further
+    /// one asks the breaker anew.
     pub(super) async fn run(self, mut task: Task, permit: Permit) -> Result<Answer, ApiError> {
         let mut tries = Tries::default();
-        let answer_by = task.created.after(self.gateway.config.submit.answer_within);
+        let mut permit = Some(permit);
         let fence = task.fence;
         loop {
             let outcome = self.send(&task, fence).await;
-            let (next, definite) = match outcome {
-                SubmitOutcome::Accepted(report) => {
-                    (self.accepted(task.clone(), *report).await, true)
-                }
-                SubmitOutcome::Refused { refusal, account } => {
-                    (self.refused(task.clone(), refusal, account).await, true)
-                }
-                SubmitOutcome::Busy { refusal, wait } => {
-                    tries.busy += 1;
-                    let until = self.gateway.store.now().after(wait);
-                    let again = tries.busy <= TRIES_BUSY && until < answer_by;
-                    (self.busy(&task, fence, refusal, until, again).await, true)
-                }
-                SubmitOutcome::Unknown { why } => {
-                    (self.unknown(task.clone(), fence, why).await, false)
-                }
-                SubmitOutcome::NotSent { why } => {
-                    tries.unsent += 1;
-                    (
-                        self.unsent(&task, why, tries.unsent < TRIES_UNSENT).await,
-                        true,
-                    )
-                }
-                SubmitOutcome::TooLate => {
-                    tries.late += 1;
-                    (self.late(&task, tries.late < TRIES_UNSENT).await, true)
-                }
-            };
-            if let Some(answer) = next {
-                if definite {
-                    permit.definite();
-                } else {
-                    permit.unknown();
-                }
+            if let Some(permit) = permit.take() {
+                judge(permit, &outcome);
+            }
+            if let Some(answer) = self.settle(&task, outcome, &mut tries).await {
                 return answer;
+            }
+            match self.gateway.breaker.permit() {
+                Ok(next) => permit = Some(next),
+                Err(open) => {
+                    let wait = Some(seconds(open.retry_after));
+                    let error = ApiError::upstream_unavailable(NOT_ANSWERING, wait);
+                    return self.give_back(&task, error, true).await;
+                }
             }
             // Nothing is sent on an old promise: the hold's `not_after` begins anew.
             match self.renew(&task, fence).await {
@@ -97,10 +76,35 @@ impl Drive<'_> {
                 Err(TurnError::Life(_)) => return self.as_it_stands(&task).await,
                 Err(error) => {
                     tracing::error!(task = %task.id, %error, "a submit could not be renewed");
-                    return self
-                        .give_back(&task, ApiError::store_unavailable(), true)
-                        .await;
+                    let error = ApiError::store_unavailable();
+                    return self.give_back(&task, error, true).await;
                 }
+            }
+        }
+    }
+
+    /// Records what came of one try. No answer: it is to be sent again.
+    async fn settle(&self, task: &Task, outcome: SubmitOutcome, tries: &mut Tries) -> Done {
+        match outcome {
+            SubmitOutcome::Accepted(report) => self.accepted(task.clone(), *report).await,
+            SubmitOutcome::Refused { refusal, account } => {
+                self.refused(task.clone(), refusal, account).await
+            }
+            SubmitOutcome::Unknown { why } => self.unknown(task.clone(), task.fence, why).await,
+            SubmitOutcome::Busy { refusal, wait } => {
+                tries.busy += 1;
+                let answer_by = task.created.after(self.gateway.config.submit.answer_within);
+                let until = self.gateway.store.now().after(wait);
+                let again = tries.busy <= TRIES_BUSY && until < answer_by;
+                self.busy(task, task.fence, refusal, until, again).await
+            }
+            SubmitOutcome::NotSent { why } => {
+                tries.unsent += 1;
+                self.unsent(task, why, tries.unsent < TRIES_UNSENT).await
+            }
+            SubmitOutcome::TooLate => {
+                tries.late += 1;
+                self.late(task, tries.late < TRIES_UNSENT).await
             }
         }
     }
@@ -344,6 +348,17 @@ impl Drive<'_> {
             replay: false,
             available: self.available,
         })
+    }
+}
+
+/// Tells the breaker what a try says about EvoLink: nothing, when nothing was sent.
+fn judge(permit: Permit, outcome: &SubmitOutcome) {
+    match outcome {
+        SubmitOutcome::Accepted(_) | SubmitOutcome::Refused { .. } | SubmitOutcome::Busy { .. } => {
+            permit.definite();
+        }
+        SubmitOutcome::Unknown { .. } => permit.unknown(),
+        SubmitOutcome::NotSent { .. } | SubmitOutcome::TooLate => drop(permit),
     }
 }
 

@@ -130,6 +130,13 @@ pub fn restore(
     let amount = task.estimate;
     task.hold = amount;
     task.charged = Credits::ZERO;
+    task.billed = Credits::ZERO;
+    // What EvoLink has, and says of it, is found out anew.
+    task.upstream = None;
+    task.reserved = None;
+    task.body = None;
+    task.hint = None;
+    task.ended = None;
     task.lease = None;
     let mut draft = Books { account, task }.draft(now);
     draft.post(Posting::Held { amount })?;

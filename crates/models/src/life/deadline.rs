@@ -13,6 +13,10 @@ pub fn lease_ran_out(
     now: Timestamp,
 ) -> Result<Turn, LifeError> {
     // A worker that sweeps holds a claim of its own; its fence is newer than the submitter's.
+    let lease = books.task.lease;
+    if lease.is_some_and(|lease| lease.fence == submit::SUBMITTER && lease.until > now) {
+        return Err(LifeError::Stale);
+    }
     let mut draft = books.draft(now);
     match draft.task().state {
         State::Submitting { .. } => {

@@ -88,6 +88,8 @@ fn learn_bill(draft: &mut Draft, report: &Report) {
                 .unwrap_or(task.estimate);
         }
         (_, Status::Failed | Status::Cancelled) => task.billed = Credits::ZERO,
+        // Older than EvoLink's own verdict.
+        _ if task.has_verdict() => return,
         // Still running at EvoLink: what it has reserved is not a bill yet, but ask again.
         (_, Status::Pending | Status::Processing) => {
             let next = schedule::next_look(task, now);
@@ -129,8 +131,8 @@ fn missed(draft: &mut Draft) {
     let next = schedule::next_look(task, now);
     if let Some(hint) = &mut task.hint {
         hint.reads = hint.reads.saturating_add(1);
-        let reads = hint.reads;
-        if !schedule::hint_is_fresh(reads) {
+        // Until it is bound, the id in the hint may be all that leads to EvoLink's task.
+        if task.upstream.is_some() && !schedule::hint_is_fresh(hint.reads) {
             task.hint = None;
         }
     }
@@ -146,9 +148,16 @@ pub fn in_vain(
     why: Option<Why>,
     now: Timestamp,
 ) -> Result<Turn, LifeError> {
-    books.check_lease(Some(fence))?;
+    books.check_lease(fence)?;
+    if matches!(
+        books.task.state,
+        State::Queued { .. } | State::Submitting { .. }
+    ) {
+        return Err(LifeError::Invalid(books.task.state.name()));
+    }
     let mut draft = books.draft(now);
     if let Some(why) = why {
+        draft.task().refreshed = Some(now);
         draft.note(Step::ReadFailed { why });
     }
     missed(&mut draft);
@@ -168,11 +177,7 @@ pub fn callback(
     let first = task.callbacks == 0;
     task.callbacks = task.callbacks.saturating_add(1);
     // The verdict that EvoLink itself gave is final: nothing more to learn.
-    if matches!(
-        task.state,
-        State::Completed | State::Failed | State::Cancelled
-    ) && task.upstream.is_some()
-    {
+    if task.has_verdict() {
         return draft.done();
     }
     if first {
@@ -184,7 +189,8 @@ pub fn callback(
         _ => now,
     };
     match &mut task.hint {
-        Some(hint) => hint.upstream = hint.upstream.take().or(upstream),
+        // No id is proven, so the newest gets its turn.
+        Some(hint) => hint.upstream = upstream.or_else(|| hint.upstream.take()),
         None => task.hint = Some(Hint { upstream, reads: 0 }),
     }
     // Whoever holds a lease finds the hint when it is done: a submitter by its bind.

@@ -8,6 +8,9 @@ use crate::note::{Step, Why};
 use crate::task::{Author, Lease, Spec, State, Task};
 use crate::{Credits, Millis, Refusal, TaskId, TenantId, Timestamp, schedule};
 
+/// The submitter's fencing token: the first of every task. It keeps it through its renewals.
+pub(super) const SUBMITTER: u64 = 1;
+
 /// A submit that asks for its hold.
 #[derive(Debug, Clone)]
 pub struct Intent {
@@ -68,7 +71,7 @@ pub fn hold(
         });
     }
     let lease = Lease {
-        fence: 1,
+        fence: SUBMITTER,
         until: now.plus(intent.lease),
     };
     let task = Task {
@@ -119,7 +122,7 @@ pub fn renew(
     lease: Millis,
     now: Timestamp,
 ) -> Result<Turn, LifeError> {
-    books.check_lease(Some(fence))?;
+    books.check_lease(fence)?;
     let queued = match books.task.state {
         State::Submitting { .. } => false,
         State::Queued { .. } => true,
@@ -148,7 +151,7 @@ pub fn queue(
     lease: Millis,
     now: Timestamp,
 ) -> Result<Turn, LifeError> {
-    books.check_lease(Some(fence))?;
+    books.check_lease(fence)?;
     if !matches!(books.task.state, State::Submitting { .. }) {
         return Err(LifeError::Invalid(books.task.state.name()));
     }
@@ -218,7 +221,7 @@ pub fn unknown(
     until: Timestamp,
     now: Timestamp,
 ) -> Result<Turn, LifeError> {
-    books.check_lease(Some(fence))?;
+    books.check_lease(fence)?;
     if !matches!(books.task.state, State::Submitting { .. }) {
         return Err(LifeError::Invalid(books.task.state.name()));
     }
@@ -245,9 +248,12 @@ pub(super) fn lose_sight(draft: &mut Draft, why: Why, until: Timestamp) {
     draft.note(Step::Unknown { why });
 }
 
-/// The client was seen to hang up before its answer: the same request gets this task for a while.
+/// The client was seen to hang up before its answer: the same request gets this task for a while. A
+/// refusal that nobody has read is no reason not to try again.
 pub fn hung_up(books: Books, now: Timestamp) -> Turn {
     let mut draft = books.draft(now);
-    draft.turn.repeat_until = Some(now.plus(REPEAT_WITHIN));
+    if !matches!(draft.task().state, State::Rejected { .. }) {
+        draft.turn.repeat_until = Some(now.plus(REPEAT_WITHIN));
+    }
     draft.done()
 }

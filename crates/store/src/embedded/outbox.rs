@@ -6,7 +6,7 @@ use evogate_models::{EventId, Millis, TaskId, TenantId, Timestamp};
 use redb::ReadableTable as _;
 
 use super::Embedded;
-use super::table::{Write, decode, encode, get, unavailable};
+use super::table::{Write, decode, encode, first, get, unavailable};
 use crate::error::StoreError;
 
 impl Embedded {
@@ -40,7 +40,7 @@ impl Embedded {
         state: DeliveryState,
         due: Option<Timestamp>,
     ) -> Result<bool, StoreError> {
-        let (tenant, event) = (tenant.clone(), event.clone());
+        let (tenant, event, now) = (tenant.clone(), event.clone(), self.now());
         self.write(move |tables| {
             let Some(before) = tables.claimed(&tenant, &event, fence)? else {
                 return Ok(false);
@@ -48,7 +48,8 @@ impl Embedded {
             let mut delivery = before.clone();
             delivery.attempts.push(attempt.clone());
             delivery.state = state;
-            delivery.due = due.filter(|_| state == DeliveryState::Pending);
+            // One that is pending is due at some time, or nobody would ever send it.
+            delivery.due = (state == DeliveryState::Pending).then(|| due.unwrap_or(now));
             delivery.lease = None;
             tables.put_delivery(Some(&before), &delivery)?;
             tables.note_attempt(&delivery, &attempt)?;
@@ -138,19 +139,15 @@ impl Write<'_> {
         lease: Millis,
         now: Timestamp,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let mut due = Vec::new();
-        for row in self.outbox.iter().map_err(unavailable)? {
-            let key = row.map_err(unavailable)?.0;
-            let (at, tenant, event) = key.value();
-            if at > now.millis() || due.len() >= limit {
-                break;
-            }
-            due.push((tenant.to_owned(), event.to_owned()));
-        }
         let mut claimed = Vec::new();
-        for (tenant, event) in due {
+        for (at, tenant, event) in first(&self.outbox, now, limit)? {
             let key = (tenant.as_str(), event.as_str());
-            let Some(before) = get::<_, Delivery>(&self.deliveries, key)? else {
+            let before: Option<Delivery> = get(&self.deliveries, key)?;
+            let Some(before) = before.filter(|delivery| delivery.due == Some(at)) else {
+                // No delivery says so: the row would come first in every pass from now on.
+                self.outbox
+                    .remove((at.millis(), key.0, key.1))
+                    .map_err(unavailable)?;
                 continue;
             };
             let mut delivery = before.clone();

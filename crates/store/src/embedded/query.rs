@@ -102,14 +102,6 @@ impl Embedded {
         })
     }
 
-    pub(crate) async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.read(|tables| {
-            let due = tables.due()?;
-            let first = due.first().map_err(unavailable)?;
-            Ok(first.map(|(key, _)| Timestamp::from_millis(key.value().0)))
-        })
-    }
-
     pub(crate) async fn sweep(&self) -> Result<u64, StoreError> {
         let now = self.now();
         self.write(move |tables| tables.sweep(now)).await

@@ -4,6 +4,7 @@ use evogate_models::Timestamp;
 use evogate_models::idempotency::{self, KeyRecord, RepeatRecord, Verdict};
 use evogate_models::life::submit::hold;
 use evogate_models::task::{State, Task};
+use redb::ReadableTable as _;
 
 use super::Embedded;
 use super::table::{Write, encode, get, unavailable};
@@ -78,12 +79,29 @@ impl Write<'_> {
         };
         let task = self.task(&intent.tenant, &record.task)?;
         Ok(task.filter(|task| {
-            let hung_up = record.until.is_some_and(|until| now <= until);
-            let on_its_way = matches!(task.state, State::Submitting { .. } | State::Queued { .. });
-            let silent = on_its_way && task.lease.is_none_or(|lease| lease.until <= now);
-            // A refusal that nobody has read is no reason not to try again.
-            (hung_up || silent) && !matches!(task.state, State::Rejected { .. })
+            let silent = task.lease.is_none_or(|lease| lease.until <= now);
+            match task.state {
+                // A refusal that nobody has read is no reason not to try again.
+                State::Rejected { .. } => false,
+                // It was not sent and never will be: the next sweep gives it back.
+                State::Queued { .. } if silent => false,
+                State::Submitting { .. } if silent => true,
+                _ => record.until.is_some_and(|until| now <= until),
+            }
         }))
+    }
+
+    /// Lets the client's key find a task again whose record was made again; a key that leads to
+    /// another task by now stays as it is.
+    pub(super) fn remember_again(&mut self, task: &Task) -> Result<(), StoreError> {
+        let Some(key) = &task.idempotency_key else {
+            return Ok(());
+        };
+        let key = (task.tenant.as_str(), key.as_str());
+        if self.idempotency.get(key).map_err(unavailable)?.is_none() {
+            self.remember(task)?;
+        }
+        Ok(())
     }
 
     /// Lets the same request find the new task.

@@ -134,63 +134,31 @@ tables! {
 pub(super) fn prepare(db: &Database, now: Timestamp) -> Result<(), StoreError> {
     let transaction = db.begin_write().map_err(unavailable)?;
     {
-        let mut tables = Write::open(&transaction)?;
-        let schema = tables
-            .meta
-            .get(SCHEMA_KEY)
-            .map_err(unavailable)?
-            .map(|guard| guard.value());
-        match schema {
-            Some(SCHEMA) => {}
-            None => {
-                tables
-                    .meta
-                    .insert(SCHEMA_KEY, SCHEMA)
-                    .map_err(unavailable)?;
-            }
-            Some(other) => {
-                return Err(StoreError::Corrupt(format!(
-                    "the file has layout {other}, this version reads {SCHEMA}"
-                )));
-            }
-        }
-        tables.end_leases(now)?;
+        check_schema(&transaction)?;
+        Write::open(&transaction)?.end_leases(now)?;
     }
     transaction.commit().map_err(unavailable)
 }
 
-impl Write<'_> {
-    fn end_leases(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        for (tenant, id) in names(&self.due)? {
-            let key = (tenant.as_str(), id.as_str());
-            let Some(before) = get::<_, Task>(&self.tasks, key)? else {
-                continue;
-            };
-            let Some(lease) = before.lease else { continue };
-            let mut task = before.clone();
-            task.lease = Some(evogate_models::task::Lease {
-                until: lease.until.min(now),
-                ..lease
-            });
-            task.due = Some(now);
-            self.put_task(Some(&before), &task)?;
+/// Asked before any other table is opened: those of another layout may not even open.
+fn check_schema(transaction: &WriteTransaction) -> Result<(), StoreError> {
+    let mut meta = transaction.open_table(META).map_err(unavailable)?;
+    let schema = meta.get(SCHEMA_KEY).map_err(unavailable)?;
+    match schema.map(|guard| guard.value()) {
+        Some(SCHEMA) => {}
+        None => {
+            meta.insert(SCHEMA_KEY, SCHEMA).map_err(unavailable)?;
         }
-        for (tenant, id) in names(&self.outbox)? {
-            let key = (tenant.as_str(), id.as_str());
-            let Some(before) = get::<_, evogate_models::event::Delivery>(&self.deliveries, key)?
-            else {
-                continue;
-            };
-            if before.lease.is_some() {
-                let mut delivery = before.clone();
-                delivery.lease = None;
-                delivery.due = Some(now);
-                self.put_delivery(Some(&before), &delivery)?;
-            }
+        Some(other) => {
+            return Err(StoreError::Corrupt(format!(
+                "the file has layout {other}, this version reads {SCHEMA}"
+            )));
         }
-        Ok(())
     }
+    Ok(())
+}
 
+impl Write<'_> {
     pub(super) fn account(&self, tenant: &TenantId) -> Result<AccountRecord, StoreError> {
         Ok(get(&self.accounts, tenant.as_str())?.unwrap_or_default())
     }
@@ -275,19 +243,4 @@ impl Write<'_> {
             .map_err(unavailable)?;
         Ok(())
     }
-}
-
-/// The tenants and names in a table of due work.
-pub(super) fn names(
-    table: &impl ReadableTable<Timed, ()>,
-) -> Result<Vec<(String, String)>, StoreError> {
-    let mut names = Vec::new();
-    for row in table.iter().map_err(unavailable)? {
-        let (key, ()) = row
-            .map(|(key, value)| (key, value.value()))
-            .map_err(unavailable)?;
-        let (_, tenant, name) = key.value();
-        names.push((tenant.to_owned(), name.to_owned()));
-    }
-    Ok(names)
 }

@@ -10,7 +10,7 @@ use evogate_models::{EventId, Millis, TaskId, TenantId, Timestamp, view};
 use redb::ReadableTable as _;
 
 use super::Embedded;
-use super::table::{AccountRecord, Write, encode, get, unavailable};
+use super::table::{AccountRecord, Write, encode, first, get, unavailable};
 use crate::command::{TaskCommand, TaskOutcome};
 use crate::error::{StoreError, TurnError, refusals_are_answers};
 
@@ -30,20 +30,6 @@ impl Embedded {
         let now = self.now();
         self.write(move |tables| refusals_are_answers(tables.restore(&task, until, now)))
             .await?
-    }
-
-    pub(crate) async fn claim_due(
-        &self,
-        limit: usize,
-        lease: Millis,
-    ) -> Result<Vec<Task>, StoreError> {
-        let now = self.now();
-        // An idle pass writes nothing.
-        if self.next_due().await?.is_none_or(|due| due > now) {
-            return Ok(Vec::new());
-        }
-        self.write(move |tables| tables.claim_due(limit, lease, now))
-            .await
     }
 }
 
@@ -154,6 +140,7 @@ impl Write<'_> {
         }
         let account = self.account(&task.tenant)?;
         let turn = bind::restore(account.account, task.clone(), until, now)?;
+        self.remember_again(&turn.books.task)?;
         Ok(self.store_turn(None, account, turn)?)
     }
 
@@ -234,8 +221,12 @@ impl Write<'_> {
             }
         };
         for (n, note) in (last.saturating_add(1)..).zip(notes) {
-            // A task that EvoLink keeps failing to read must not fill the disk.
-            if n > MOST_NOTES && matches!(note.step, Step::Read { .. } | Step::ReadFailed { .. }) {
+            // A task that EvoLink keeps failing to read or to cancel must not fill the disk.
+            let again = matches!(
+                note.step,
+                Step::Read { .. } | Step::ReadFailed { .. } | Step::CancelSent { .. }
+            );
+            if n > MOST_NOTES && again {
                 continue;
             }
             let bytes = encode(note)?;
@@ -268,60 +259,28 @@ impl Write<'_> {
                 }
             }
         }
-        if fate == KeyFate::Kept && repeat_until.is_none() {
+        // A request with a key finds its task by the key alone.
+        if task.idempotency_key.is_some() {
             return Ok(());
         }
         let key = (tenant, task.fingerprint.as_str());
-        let record: Option<RepeatRecord> = get(&self.repeats, key)?;
-        let Some(mut record) = record.filter(|record| record.task == task.id) else {
-            return Ok(());
-        };
         if let Some(until) = repeat_until {
-            record.until = Some(until);
-            let bytes = encode(&record)?;
+            // Whatever the same request made since, this client waits for this task; and the record
+            // may be gone, when the task has ended meanwhile.
+            let bytes = encode(&RepeatRecord {
+                task: task.id.clone(),
+                until: Some(until),
+            })?;
             self.repeats
                 .insert(key, bytes.as_slice())
                 .map_err(unavailable)?;
-        } else if record.until.is_none() {
-            self.repeats.remove(key).map_err(unavailable)?;
+        } else if fate != KeyFate::Kept {
+            let record: Option<RepeatRecord> = get(&self.repeats, key)?;
+            if record.is_some_and(|record| record.task == task.id && record.until.is_none()) {
+                self.repeats.remove(key).map_err(unavailable)?;
+            }
         }
         Ok(())
-    }
-
-    fn claim_due(
-        &mut self,
-        limit: usize,
-        lease: Millis,
-        now: Timestamp,
-    ) -> Result<Vec<Task>, StoreError> {
-        let mut due = Vec::new();
-        for row in self.due.iter().map_err(unavailable)? {
-            let key = row.map_err(unavailable)?.0;
-            let (at, tenant, id) = key.value();
-            if at > now.millis() || due.len() >= limit {
-                break;
-            }
-            due.push((tenant.to_owned(), id.to_owned()));
-        }
-        let mut claimed = Vec::new();
-        for (tenant, id) in due {
-            let Some(before) = get::<_, Task>(&self.tasks, (tenant.as_str(), id.as_str()))? else {
-                continue;
-            };
-            match claim(before.clone(), now, now.plus(lease)) {
-                Ok(task) => {
-                    self.put_task(Some(&before), &task)?;
-                    claimed.push(task);
-                }
-                // Leased to somebody else: look again when that lease ends, not in every pass.
-                Err(_) => {
-                    let mut task = before.clone();
-                    task.due = task.lease.map(|lease| lease.until.max(now.plus(1)));
-                    self.put_task(Some(&before), &task)?;
-                }
-            }
-        }
-        Ok(claimed)
     }
 }
 

@@ -16,11 +16,11 @@ impl Embedded {
     pub(crate) async fn verify(&self) -> Result<Verification, StoreError> {
         self.read_long(|tables| {
             let mut found = Verification::default();
-            let mut loss = Credits::ZERO;
+            let mut loss = 0_i64;
             for row in tables.tenants()?.iter().map_err(unavailable)? {
                 let tenant: Tenant = decode(row.map_err(unavailable)?.1.value())?;
                 let checked = tenant_books(tables, &tenant.id)?;
-                loss = loss.checked_add(checked.loss).unwrap_or(Credits::MAX);
+                loss = loss.saturating_add(checked.loss);
                 found.tenants = found.tenants.saturating_add(1);
                 found
                     .violations
@@ -31,10 +31,9 @@ impl Embedded {
             }
             let kept = tables.meta()?.get(LOSS_KEY).map_err(unavailable)?;
             let kept = kept.map_or(0, |kept| kept.value());
-            if kept != loss.micro() {
+            if kept != loss {
                 let what = format!(
-                    "the platform's loss is kept as {kept} micro-credits, the tasks say {}",
-                    loss.micro()
+                    "the platform's loss is kept as {kept} micro-credits, the tasks say {loss}"
                 );
                 found.violations.push(Violation { tenant: None, what });
             }
@@ -47,7 +46,8 @@ impl Embedded {
 
 struct Checked {
     violations: Vec<String>,
-    loss: Credits,
+    /// In micro-credits: the sum of many tasks' losses, each within the range of [`Credits`].
+    loss: i64,
 }
 
 fn tenant_books(tables: &Read, tenant: &TenantId) -> Result<Checked, StoreError> {
@@ -62,7 +62,7 @@ fn tenant_books(tables: &Read, tenant: &TenantId) -> Result<Checked, StoreError>
         rebuilt.read(&entry);
     }
     let mut holds = BTreeMap::new();
-    let mut loss = Credits::ZERO;
+    let mut loss = 0_i64;
     let mut violations = Vec::new();
     for row in tables
         .tasks()?
@@ -70,7 +70,7 @@ fn tenant_books(tables: &Read, tenant: &TenantId) -> Result<Checked, StoreError>
         .map_err(unavailable)?
     {
         let task: Task = decode(row.map_err(unavailable)?.1.value())?;
-        loss = loss.checked_add(task.loss()).unwrap_or(Credits::MAX);
+        loss = loss.saturating_add(task.loss().micro());
         let charged = rebuilt.charges.get(&task.id).copied().unwrap_or_default();
         if charged != task.charged {
             violations.push(format!(

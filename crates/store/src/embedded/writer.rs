@@ -2,6 +2,7 @@
 //! each when the transaction is on disk.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -22,7 +23,7 @@ trait Job: Send {
 }
 
 struct Work<F, T> {
-    work: F,
+    make: F,
     done: Option<T>,
     answer: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -33,7 +34,7 @@ where
     T: Send,
 {
     fn run(&mut self, tables: &mut Write<'_>) -> Result<(), StoreError> {
-        self.done = Some((self.work)(tables)?);
+        self.done = Some((self.make)(tables)?);
         Ok(())
     }
 
@@ -85,7 +86,7 @@ impl Writer {
         let (answer, answered) = oneshot::channel();
         let closed = || StoreError::Unavailable("the store is closed".into());
         let job = Box::new(Work {
-            work,
+            make: work,
             done: None,
             answer,
         });
@@ -148,7 +149,10 @@ fn commit(db: &Database, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
     {
         let mut tables = Write::open(&transaction)?;
         for job in batch {
-            job.run(&mut tables)?;
+            // A bug in one caller's work must not end the one writer that all depend on. What the
+            // work has written is not committed.
+            catch_unwind(AssertUnwindSafe(|| job.run(&mut tables)))
+                .unwrap_or_else(|_| Err(StoreError::Unavailable("the work panicked".into())))?;
         }
     }
     transaction.commit().map_err(unavailable)

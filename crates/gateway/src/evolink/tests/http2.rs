@@ -104,7 +104,7 @@ async fn a_stream_refused_within_its_answer_is_unknown() {
 async fn a_connection_that_takes_no_streams_is_not_sent() {
     let peer = Peer::bind().await;
     let clock = Arc::new(ManualClock::new(NOW));
-    let config = config(&peer.base(), "evolink.timeout = '200ms'");
+    let config = config(&peer.base(), "evolink.timeout = '2s'");
     let client = EvoLink::build(&config, clock, ClientBuilder::http2_prior_knowledge).unwrap();
     let serving = async {
         let wire = peer.accept().await.0;

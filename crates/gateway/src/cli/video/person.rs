@@ -1,0 +1,98 @@
+//! Who started it: they may end it, and may be asked.
+
+use std::io::{IsTerminal, stderr, stdin};
+
+use tokio::sync::oneshot;
+
+use crate::cli::signals::{Signals, Stop};
+
+/// What somebody wants who pressed Ctrl-C.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// The task is to be cancelled.
+    Cancel,
+    /// The task goes on, nobody waits for it.
+    Leave,
+    /// It was a mistake.
+    Wait,
+}
+
+impl Wish {
+    /// An answer to [`question`](super::session); `None` when it is none. Just Enter leaves the task alone.
+    fn read(line: &str) -> Option<Self> {
+        match line.trim().to_ascii_lowercase().as_str() {
+            "y" | "yes" => Some(Self::Cancel),
+            "" | "n" | "no" => Some(Self::Leave),
+            "w" | "wait" => Some(Self::Wait),
+            _ => None,
+        }
+    }
+}
+
+/// Somebody at a terminal, or a script.
+pub(super) trait Person {
+    /// Waits until they want to end it.
+    async fn stop(&mut self) -> Stop;
+
+    /// Is somebody there to be asked?
+    fn is_there(&self) -> bool;
+
+    /// Waits for the answer to a question. `None`: it can't be understood.
+    async fn wish(&mut self) -> Option<Wish>;
+}
+
+/// Whoever started the process.
+pub(super) struct AtTerminal {
+    signals: Signals,
+}
+
+impl AtTerminal {
+    pub(super) fn new(signals: Signals) -> Self {
+        Self { signals }
+    }
+}
+
+impl Person for AtTerminal {
+    async fn stop(&mut self) -> Stop {
+        self.signals.next().await
+    }
+
+    fn is_there(&self) -> bool {
+        stdin().is_terminal() && stderr().is_terminal()
+    }
+
+    /// A second Ctrl-C or a SIGTERM in place of an answer leaves the task running.
+    async fn wish(&mut self) -> Option<Wish> {
+        tokio::select! {
+            line = line() => line.map_or(Some(Wish::Leave), |line| Wish::read(&line)),
+            _ = self.signals.next() => Some(Wish::Leave),
+        }
+    }
+}
+
+/// A line from stdin; `None` at its end. It is read in a thread of its own because a read can't be given up:
+/// on the runtime's threads it would keep the process from ending.
+async fn line() -> Option<String> {
+    let (sender, line) = oneshot::channel();
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        let read = stdin().read_line(&mut text).ok().filter(|bytes| *bytes > 0);
+        // Nobody waits for it any more when the process ends.
+        let _ = sender.send(read.map(|_| text));
+    });
+    line.await.ok().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_clear_yes_cancels() {
+        assert_eq!(Wish::read(" Y\n"), Some(Wish::Cancel));
+        assert_eq!(Wish::read("\n"), Some(Wish::Leave));
+        assert_eq!(Wish::read("no\n"), Some(Wish::Leave));
+        assert_eq!(Wish::read("w\n"), Some(Wish::Wait));
+        assert_eq!(Wish::read("yesterday\n"), None);
+    }
+}

@@ -1,0 +1,166 @@
+//! The submit: the one call that costs something, so it is repeated only where that can't make a second video.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::api::Api;
+use super::arguments::Video;
+use super::console::Console;
+use super::pace::Pace;
+use super::problem::Problem;
+use super::refusal::{CallError, Refusal};
+use super::task::Task;
+
+/// How often it is tried with somebody who is not there, or not for us. Not counted: a 429, which says when to
+/// come back.
+const TRIES: u32 = 6;
+/// EvoLink tutorial: a client waits so long after a 429 or a 503 that does not say.
+const RATE_LIMITED: Duration = Duration::from_mins(1);
+const UNAVAILABLE: Duration = Duration::from_secs(30);
+/// How long the credits may take to be shown.
+const BALANCE: Duration = Duration::from_secs(10);
+
+/// A video that is to be made.
+pub(super) struct Submission<'a> {
+    pub(super) api: &'a Api,
+    pub(super) console: &'a Console,
+    pub(super) video: &'a Video,
+    /// Sent as `Idempotency-Key`.
+    pub(super) key: &'a str,
+    pub(super) pace: Pace,
+    pub(super) deadline: Instant,
+    /// May a task have been made that we know nothing of?
+    doubt: AtomicBool,
+}
+
+/// What an answer means for another try.
+enum Verdict {
+    /// Nothing was made, and another try has a chance.
+    Later { wait: Option<Duration>, counts: bool },
+    /// Nobody knows whether something was made.
+    Unknown,
+    /// No.
+    Final,
+}
+
+impl Verdict {
+    fn of(error: &CallError) -> Self {
+        let later = |refusal: &Refusal, usual, counts| Self::Later {
+            wait: Some(refusal.wait.unwrap_or(usual)),
+            counts,
+        };
+        match error {
+            CallError::Unclear { sent: false, .. } => Self::Later {
+                wait: None,
+                counts: true,
+            },
+            CallError::Unclear { sent: true, .. } => Self::Unknown,
+            CallError::Refused(refusal) => match refusal.status {
+                429 => later(refusal, RATE_LIMITED, false),
+                503 => later(refusal, UNAVAILABLE, true),
+                _ if refusal.is_temporary() || refusal.code == "paid_outcome_unknown" => {
+                    Self::Unknown
+                }
+                _ => Self::Final,
+            },
+        }
+    }
+}
+
+impl<'a> Submission<'a> {
+    pub(super) fn new(
+        api: &'a Api,
+        console: &'a Console,
+        (video, key): (&'a Video, &'a str),
+        pace: Pace,
+        deadline: Instant,
+    ) -> Self {
+        Self {
+            api,
+            console,
+            video,
+            key,
+            pace,
+            deadline,
+            doubt: AtomicBool::new(false),
+        }
+    }
+
+    /// May a task have been made that we know nothing of? To be asked when the submit is given up.
+    pub(super) fn in_doubt(&self) -> bool {
+        self.doubt.load(Ordering::Relaxed)
+    }
+
+    /// Submits until there is a task, or no hope.
+    pub(super) async fn run(&self) -> Result<Task, Problem> {
+        let mut tries = 0;
+        let mut unknown = false;
+        loop {
+            // Given up from here on, nobody knows what became of it.
+            self.doubt.store(true, Ordering::Relaxed);
+            let error = match self.api.submit(self.video, self.key).await {
+                Ok(task) => return Ok(task),
+                Err(error) => error,
+            };
+            let (wait, counts) = match Verdict::of(&error) {
+                Verdict::Later { wait, counts } => (wait, counts),
+                Verdict::Unknown => {
+                    unknown = true;
+                    (None, true)
+                }
+                // Also the last word about earlier tries with the same key.
+                Verdict::Final => return Err(refused(error)),
+            };
+            self.doubt.store(unknown, Ordering::Relaxed);
+            tries = if counts { tries + 1 } else { tries };
+            let wait = wait.unwrap_or_else(|| self.pace.retry(tries));
+            let hopeless = tries >= TRIES || Instant::now() + wait >= self.deadline;
+            if unknown && (hopeless || !self.may_repeat().await) {
+                return Err(self.outcome_unknown(error.to_string()));
+            }
+            if hopeless {
+                return Err(refused(error));
+            }
+            self.console.trouble(&error, wait);
+            sleep(wait).await;
+            self.console.submitting();
+        }
+    }
+
+    /// Is it a gateway, which makes one video for one key? EvoLink's tutorial knows no such key, so with
+    /// EvoLink itself another try could make and bill another video.
+    async fn may_repeat(&self) -> bool {
+        for failures in 1..=TRIES {
+            match self.api.balance(BALANCE).await {
+                Ok(balance) => return balance.of_gateway,
+                Err(CallError::Refused(refusal)) if !refusal.is_temporary() => return false,
+                Err(error) => {
+                    let wait = self.pace.retry(failures);
+                    self.console.trouble(&error, wait);
+                    sleep(wait).await;
+                }
+            }
+        }
+        false
+    }
+
+    /// Why it ended, when nobody knows whether a video is being made.
+    pub(super) fn outcome_unknown(&self, why: String) -> Problem {
+        let message = format!("{why}\nNobody knows whether a video is being made now.");
+        let problem = Problem::new("submit_outcome_unknown", message);
+        problem.hint(format!(
+            "It was not submitted again, because it could be paid for twice. With a gateway the same command \
+             with\n  --idempotency-key {}\nfinds it, or makes it once.",
+            self.key
+        ))
+    }
+}
+
+fn refused(error: CallError) -> Problem {
+    match error {
+        CallError::Refused(refusal) => refusal.into(),
+        CallError::Unclear { why, .. } => Problem::new("unreachable", why),
+    }
+}

@@ -1,0 +1,49 @@
+//! Everything that a store keeps, in a form that does not depend on the engine: for the tests that
+//! compare a store with itself, with a model, and with another engine.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use evogate_models::account::Account;
+use evogate_models::event::Delivery;
+use evogate_models::idempotency;
+use evogate_models::journal::Entry;
+use evogate_models::note::Note;
+use evogate_models::task::Task;
+use evogate_models::{EventId, KeyId, TaskId, TenantId, Timestamp, UpstreamId};
+
+use crate::record::{KeyRecord, Tenant};
+
+/// See the module.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Dump {
+    /// The tenants, by id.
+    pub tenants: BTreeMap<TenantId, Tenant>,
+    /// Their accounts, each with the number of its last journal entry.
+    pub accounts: BTreeMap<TenantId, (Account, u64)>,
+    /// Their journals.
+    pub journal: BTreeMap<TenantId, Vec<Entry>>,
+    /// The keys.
+    pub keys: BTreeMap<(TenantId, KeyId), KeyRecord>,
+    /// The keys' digests, and whose they are.
+    pub digests: BTreeMap<Vec<u8>, (TenantId, KeyId)>,
+    /// The tasks.
+    pub tasks: BTreeMap<(TenantId, TaskId), Task>,
+    /// Their timelines.
+    pub notes: BTreeMap<(TenantId, TaskId), Vec<Note>>,
+    /// EvoLink's ids, and whose they are.
+    pub upstreams: BTreeMap<UpstreamId, (TenantId, TaskId)>,
+    /// The clients' idempotency keys.
+    pub idempotency: BTreeMap<(TenantId, String), idempotency::KeyRecord>,
+    /// The last task of each request, by the request's fingerprint.
+    pub repeats: BTreeMap<(TenantId, String), idempotency::RepeatRecord>,
+    /// When tasks are due.
+    pub due: BTreeSet<(Timestamp, TenantId, TaskId)>,
+    /// The tasks that EvoLink may have without our knowing which of its tasks they are.
+    pub unbound: BTreeSet<(TenantId, TaskId)>,
+    /// The deliveries.
+    pub deliveries: BTreeMap<(TenantId, EventId), Delivery>,
+    /// When deliveries are due.
+    pub outbox: BTreeSet<(Timestamp, TenantId, EventId)>,
+    /// What EvoLink bills beyond what the tenants paid, in micro-credits.
+    pub platform_loss: i64,
+}
