@@ -6,7 +6,8 @@ use evogate_models::{EventId, Millis, TaskId, TenantId, Timestamp};
 use redb::ReadableTable as _;
 
 use super::Embedded;
-use super::table::{Write, decode, encode, first, get, unavailable};
+use super::due::first;
+use super::table::{Write, decode, encode, get, unavailable};
 use crate::error::StoreError;
 
 impl Embedded {

@@ -3,14 +3,14 @@
 use evogate_models::event::{Delivery, DeliveryState};
 use evogate_models::idempotency::{KeyRecord, RepeatRecord};
 use evogate_models::journal::Entry;
-use evogate_models::life::{Books, KeyFate, LifeError, Turn, bind, claim, deadline, news, submit};
+use evogate_models::life::{Books, KeyFate, LifeError, Turn, bind, deadline, news, submit};
 use evogate_models::note::{Note, Step};
 use evogate_models::task::Task;
-use evogate_models::{EventId, Millis, TaskId, TenantId, Timestamp, view};
+use evogate_models::{EventId, TaskId, TenantId, Timestamp, view};
 use redb::ReadableTable as _;
 
 use super::Embedded;
-use super::table::{AccountRecord, Write, encode, first, get, unavailable};
+use super::table::{AccountRecord, Write, encode, get, unavailable};
 use crate::command::{TaskCommand, TaskOutcome};
 use crate::error::{StoreError, TurnError, refusals_are_answers};
 
