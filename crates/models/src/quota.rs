@@ -268,7 +268,7 @@ fn fits(pattern: &str, text: &str) -> bool {
             Some(at) => {
                 left = left
                     .get(at.saturating_add(part.len())..)
-                    .unwrap_or_default()
+                    .unwrap_or_default();
             }
             None => return false,
         }

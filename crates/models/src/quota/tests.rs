@@ -303,7 +303,7 @@ proptest! {
         for first in &passed {
             let within = passed.iter().filter(|at| (*first..*first + 60_000).contains(*at)).count();
             // A step is rounded down to a microsecond, so one more may fit into a minute.
-            prop_assert!(within as u32 <= per_minute + burst + 1);
+            prop_assert!(u32::try_from(within).unwrap() <= per_minute + burst + 1);
         }
     }
 }
