@@ -13,6 +13,8 @@ pub mod cli;
 pub mod config;
 pub mod content;
 pub mod context;
+#[cfg(test)]
+mod docs_test;
 pub mod envelope;
 pub mod error;
 pub mod evolink;
