@@ -1,0 +1,192 @@
+//! `evogate serve` with a settings file of its own, behind a proxy whose address outlives it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+
+use serde_json::Value;
+
+use crate::answer::Answer;
+use crate::binaries::binary;
+use crate::callers::{Anonymous, Caller};
+use crate::process::Process;
+use crate::proxy::Proxy;
+use crate::wait::until;
+
+/// Settings by their dotted keys: `submit.answer_within`.
+#[derive(Debug, Clone, Default)]
+pub struct Settings(BTreeMap<String, Value>);
+
+impl Settings {
+    /// Sets a key.
+    pub fn set(&mut self, key: &str, value: impl Into<Value>) {
+        self.0.insert(key.to_owned(), value.into());
+    }
+
+    /// Takes a key back: its default counts.
+    pub fn unset(&mut self, key: &str) {
+        self.0.remove(key);
+    }
+
+    /// As a settings file. JSON's texts, numbers and lists are TOML's too.
+    pub fn toml(&self) -> String {
+        self.0.iter().fold(String::new(), |mut file, (key, value)| {
+            let _ = writeln!(file, "{key} = {value}");
+            file
+        })
+    }
+}
+
+/// A gateway that serves, stops, and serves again from the same folder.
+#[derive(Debug)]
+pub struct Gateway {
+    /// What it is told at its next start.
+    pub settings: Settings,
+    /// The address that stays; `public_url` is this one.
+    pub front: Proxy,
+    folder: PathBuf,
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    process: Process,
+    api: SocketAddr,
+    ops: SocketAddr,
+}
+
+impl Gateway {
+    /// Starts one that keeps everything in `folder`.
+    pub async fn start(folder: &Path, settings: Settings) -> Self {
+        let front = Proxy::start().await;
+        let folder = folder.to_owned();
+        let mut gateway = Self {
+            settings,
+            front,
+            folder,
+            running: None,
+        };
+        gateway.restart().await;
+        gateway
+    }
+
+    /// The address for clients and callbacks, across restarts.
+    pub fn url(&self) -> String {
+        self.front.url()
+    }
+
+    /// The address of this very process, with nothing in between.
+    pub fn direct_url(&self) -> String {
+        format!("http://{}", self.running().api)
+    }
+
+    /// Whoever asks the ops listener.
+    pub fn ops(&self) -> Anonymous {
+        Anonymous::at(format!("http://{}", self.running().ops))
+    }
+
+    /// What it said since the first start.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("evogate.log")).unwrap_or_default()
+    }
+
+    /// Starts it (again), and waits until it is ready.
+    pub async fn restart(&mut self) {
+        self.running = None;
+        let file = self.folder.join("evogate.toml");
+        let mut settings = self.settings.clone();
+        if settings
+            .0
+            .get("public_url")
+            .is_some_and(|url| url == "front")
+        {
+            settings.set("public_url", self.front.url());
+        }
+        fs::write(&file, settings.toml()).expect("a settings file");
+        let mut command = Process::command(&binary("evogate"));
+        command
+            .args(["serve", "--config"])
+            .arg(&file)
+            .current_dir(&self.folder);
+        let before = self.log().len();
+        let mut process = Process::start("evogate", command, &self.folder);
+        let api = process
+            .says("where its api is", before, |log| listener(log, "api"))
+            .await;
+        let ops = process
+            .says("where its ops are", before, |log| listener(log, "ops"))
+            .await;
+        self.front.lead_to(Some(api));
+        self.running = Some(Running { process, api, ops });
+        let ops = self.ops();
+        until("the gateway is ready", async || {
+            let answer = ops
+                .try_send(ops.request(http::Method::GET, "/readyz"))
+                .await
+                .ok()?;
+            (answer.status == 200).then_some(())
+        })
+        .await;
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.running_mut().process.kill();
+        self.front.lead_to(None);
+        self.front.cut_all();
+        self.running = None;
+    }
+
+    /// SIGTERM.
+    pub fn terminate(&self) {
+        self.running().process.terminate();
+    }
+
+    /// Waits for its end after [`Gateway::terminate`].
+    pub async fn ended(&mut self) -> ExitStatus {
+        let status = self.running_mut().process.ended().await;
+        self.front.lead_to(None);
+        self.running = None;
+        status
+    }
+
+    /// SIGTERM, and waits for the end, which must be a good one.
+    pub async fn stop(&mut self) {
+        self.terminate();
+        let status = self.ended().await;
+        assert!(status.success(), "the gateway ended with {status}");
+    }
+
+    /// The value of a metric, summed over those of its lines that contain all of `labels`.
+    pub async fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+        let answer: Answer = self.ops().get("/metrics").await;
+        let text = answer.text();
+        let lines = text.lines().filter(|line| {
+            let end = line.find(['{', ' ']).unwrap_or(line.len());
+            &line[..end] == name && labels.iter().all(|label| line.contains(label))
+        });
+        lines
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum()
+    }
+
+    fn running(&self) -> &Running {
+        self.running.as_ref().expect("the gateway runs")
+    }
+
+    fn running_mut(&mut self) -> &mut Running {
+        self.running.as_mut().expect("the gateway runs")
+    }
+}
+
+/// The address in the log line with which a listener begins.
+fn listener(log: &str, name: &str) -> Option<SocketAddr> {
+    log.lines().find_map(|line| {
+        let line: Value = serde_json::from_str(line).ok()?;
+        let ours = line["message"] == "listening" && line["listener"] == name;
+        ours.then(|| line["address"].as_str()?.parse().ok())?
+    })
+}

@@ -1,0 +1,178 @@
+//! What most tests start with: a simulator, a gateway in front of it, and a tenant with credits.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::callers::{Admin, Anonymous, Tenant};
+use crate::gateway::{Gateway, Settings};
+use crate::proxy::Proxy;
+use crate::simulator::{Simulator, SimulatorProcess};
+
+/// The gateway's key at the simulator.
+pub const EVOLINK_KEY: &str = "sk-upstream-7h3c0mp4ny5k3y";
+/// Opens the admin routes.
+pub const ADMIN_KEY: &str = "admin-8e1f60d2c94b4f7aa3d5";
+/// Authenticates callbacks.
+pub const CALLBACKS_SECRET: &str = "f0c2b6a1d94e4c35a77188e2b05d13c9";
+
+/// A running set. Dropped, everything ends.
+#[derive(Debug)]
+pub struct Rig {
+    /// The gateway.
+    pub gateway: Gateway,
+    /// The fake EvoLink behind it.
+    pub sim: Simulator,
+    /// Between the two, where the builder was asked for it.
+    pub upstream: Option<Proxy>,
+    /// The admin.
+    pub admin: Admin,
+    /// A tenant, `team`, with 1000 credits.
+    pub team: Tenant,
+    /// Keeps the simulator alive.
+    pub sim_process: SimulatorProcess,
+    folder: TempDir,
+}
+
+impl Rig {
+    /// One as most tests need it: tasks take milliseconds, callbacks come, reads are fresh.
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// One that differs.
+    pub fn builder() -> RigBuilder {
+        RigBuilder::new()
+    }
+
+    /// Somebody without a credential.
+    pub fn anonymous(&self) -> Anonymous {
+        Anonymous::at(self.gateway.url())
+    }
+
+    /// Where everything is kept.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// What a rig is made of.
+#[derive(Debug)]
+pub struct RigBuilder {
+    settings: Settings,
+    sim_speed: f64,
+    sim_arguments: Vec<String>,
+    upstream_proxy: bool,
+}
+
+impl RigBuilder {
+    fn new() -> Self {
+        let mut settings = Settings::default();
+        for (key, value) in [
+            ("listen.api", "127.0.0.1:0"),
+            ("listen.ops", "127.0.0.1:0"),
+            ("public_url", "front"),
+            ("callbacks.secret", CALLBACKS_SECRET),
+            ("evolink.api_key", EVOLINK_KEY),
+            ("admin.bootstrap_key", ADMIN_KEY),
+            ("reads.refresh_after", "100ms"),
+            ("store.url", "embedded:evogate.redb"),
+        ] {
+            settings.set(key, value);
+        }
+        // What `evogate dev` allows: receivers on this machine.
+        settings.set(
+            "webhooks.allow_insecure_hosts",
+            json!(["127.0.0.1", "localhost"]),
+        );
+        settings.set("webhooks.allow_networks", json!(["127.0.0.0/8"]));
+        Self {
+            settings,
+            sim_speed: 500.0,
+            sim_arguments: Vec::new(),
+            upstream_proxy: false,
+        }
+    }
+
+    /// Sets a key of the gateway's.
+    #[must_use]
+    pub fn set(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.settings.set(key, value);
+        self
+    }
+
+    /// No callback URL is given to EvoLink: tasks are found by polling alone.
+    #[must_use]
+    pub fn without_callbacks(mut self) -> Self {
+        self.settings.unset("public_url");
+        self.settings.unset("callbacks.secret");
+        self
+    }
+
+    /// How many times faster than EvoLink's the videos are made.
+    #[must_use]
+    pub fn sim_speed(mut self, speed: f64) -> Self {
+        self.sim_speed = speed;
+        self
+    }
+
+    /// One more argument of the simulator's.
+    #[must_use]
+    pub fn sim_argument(mut self, argument: &str) -> Self {
+        self.sim_arguments.push(argument.to_owned());
+        self
+    }
+
+    /// Puts a proxy between the gateway and the simulator.
+    #[must_use]
+    pub fn with_upstream_proxy(mut self) -> Self {
+        self.upstream_proxy = true;
+        self
+    }
+
+    /// Starts it all, and waits until it is ready.
+    pub async fn start(self) -> Rig {
+        let folder = tempfile::tempdir().expect("a folder");
+        let Self {
+            mut settings,
+            sim_speed,
+            mut sim_arguments,
+            upstream_proxy,
+        } = self;
+        let upstream = if upstream_proxy {
+            Some(Proxy::start().await)
+        } else {
+            None
+        };
+        sim_arguments.push(format!("--speed={sim_speed}"));
+        if let Some(proxy) = &upstream {
+            // So that results are where the API is, as the gateway's rules for files expect.
+            sim_arguments.push(format!("--public-url={}", proxy.url()));
+        }
+        let sim_process = SimulatorProcess::start(folder.path(), EVOLINK_KEY, &sim_arguments).await;
+        let sim = sim_process.simulator.clone();
+        let mut base = sim.url.clone();
+        if let Some(proxy) = &upstream {
+            let address: Option<SocketAddr> = base
+                .strip_prefix("http://")
+                .and_then(|address| address.parse().ok());
+            proxy.lead_to(address);
+            base = proxy.url();
+        }
+        settings.set("evolink.base_url", format!("{base}/v1"));
+        let gateway = Gateway::start(folder.path(), settings).await;
+        let admin = Admin::at(&gateway.url(), ADMIN_KEY);
+        let team = admin.tenant("team", "1000").await;
+        Rig {
+            gateway,
+            sim,
+            upstream,
+            admin,
+            team,
+            sim_process,
+            folder,
+        }
+    }
+}
