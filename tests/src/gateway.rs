@@ -40,13 +40,18 @@ impl Settings {
     }
 }
 
+/// The `public_url` that stands for the address of this kit's own proxy.
+pub(crate) const OURS: &str = "ours";
+
 /// A gateway that serves, stops, and serves again from the same folder.
 #[derive(Debug)]
 pub struct Gateway {
     /// What it is told at its next start.
     pub settings: Settings,
-    /// The address that stays; `public_url` is this one.
+    /// The address that stays, for clients.
     pub front: Proxy,
+    /// The one for EvoLink's callbacks: `public_url`.
+    pub callbacks: Proxy,
     folder: PathBuf,
     running: Option<Running>,
 }
@@ -61,11 +66,12 @@ struct Running {
 impl Gateway {
     /// Starts one that keeps everything in `folder`.
     pub async fn start(folder: &Path, settings: Settings) -> Self {
-        let front = Proxy::start().await;
+        let (front, callbacks) = (Proxy::start().await, Proxy::start().await);
         let folder = folder.to_owned();
         let mut gateway = Self {
             settings,
             front,
+            callbacks,
             folder,
             running: None,
         };
@@ -73,7 +79,7 @@ impl Gateway {
         gateway
     }
 
-    /// The address for clients and callbacks, across restarts.
+    /// The address for clients, across restarts.
     pub fn url(&self) -> String {
         self.front.url()
     }
@@ -98,12 +104,8 @@ impl Gateway {
         self.running = None;
         let file = self.folder.join("evogate.toml");
         let mut settings = self.settings.clone();
-        if settings
-            .0
-            .get("public_url")
-            .is_some_and(|url| url == "front")
-        {
-            settings.set("public_url", self.front.url());
+        if settings.0.get("public_url").is_some_and(|url| url == OURS) {
+            settings.set("public_url", self.callbacks.url());
         }
         fs::write(&file, settings.toml()).expect("a settings file");
         let mut command = Process::command(&binary("evogate"));
@@ -113,13 +115,17 @@ impl Gateway {
             .current_dir(&self.folder);
         let before = self.log().len();
         let mut process = Process::start("evogate", command, &self.folder);
-        let api = process
-            .says("where its api is", before, |log| listener(log, "api"))
-            .await;
-        let ops = process
-            .says("where its ops are", before, |log| listener(log, "ops"))
-            .await;
+        let mut address = async |name| {
+            let what = format!("where its {name} listener is");
+            process.says(&what, before, |log| listener(log, name)).await
+        };
+        let (api, ops) = (address("api").await, address("ops").await);
+        let callbacks = match self.settings.0.get("listen.callbacks") {
+            Some(_) => address("callbacks").await,
+            None => api,
+        };
         self.front.lead_to(Some(api));
+        self.callbacks.lead_to(Some(callbacks));
         self.running = Some(Running { process, api, ops });
         let ops = self.ops();
         until("the gateway is ready", async || {
@@ -135,9 +141,7 @@ impl Gateway {
     /// `kill -9`.
     pub fn kill(&mut self) {
         self.running_mut().process.kill();
-        self.front.lead_to(None);
-        self.front.cut_all();
-        self.running = None;
+        self.is_gone();
     }
 
     /// SIGTERM.
@@ -148,8 +152,7 @@ impl Gateway {
     /// Waits for its end after [`Gateway::terminate`].
     pub async fn ended(&mut self) -> ExitStatus {
         let status = self.running_mut().process.ended().await;
-        self.front.lead_to(None);
-        self.running = None;
+        self.is_gone();
         status
     }
 
@@ -171,6 +174,14 @@ impl Gateway {
         lines
             .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
             .sum()
+    }
+
+    fn is_gone(&mut self) {
+        self.running = None;
+        for proxy in [&self.front, &self.callbacks] {
+            proxy.lead_to(None);
+            proxy.cut_all();
+        }
     }
 
     fn running(&self) -> &Running {

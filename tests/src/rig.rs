@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::callers::{Admin, Anonymous, Tenant};
-use crate::gateway::{Gateway, Settings};
+use crate::gateway::{Gateway, OURS, Settings};
 use crate::proxy::Proxy;
 use crate::simulator::{Simulator, SimulatorProcess};
 
@@ -73,7 +73,7 @@ impl RigBuilder {
         for (key, value) in [
             ("listen.api", "127.0.0.1:0"),
             ("listen.ops", "127.0.0.1:0"),
-            ("public_url", "front"),
+            ("public_url", OURS),
             ("callbacks.secret", CALLBACKS_SECRET),
             ("evolink.api_key", EVOLINK_KEY),
             ("admin.bootstrap_key", ADMIN_KEY),

@@ -161,7 +161,10 @@ async fn a_tenants_callback_url_stays_here_and_ours_goes_to_evolink() {
     let task = rig.team.submit(&body).await.ok();
     let sent = &rig.sim.creates("call me").await[0]["body"];
     let callback = sent["callback_url"].as_str().unwrap();
-    assert!(callback.starts_with(&rig.gateway.url()), "{callback}");
+    assert!(
+        callback.starts_with(&rig.gateway.callbacks.url()),
+        "{callback}"
+    );
     assert!(callback.len() <= 2048, "{}", callback.len());
     rig.team
         .ended_as(task["id"].as_str().unwrap(), "completed")
