@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::auth::Auth;
 use crate::background::Background;
 use crate::breaker::Breaker;
 use crate::config::{Config, StoreUrl};
@@ -68,7 +69,9 @@ impl Server {
             )),
             _ => None,
         };
+        let background = Background::default();
         let gateway = Gateway::from(Parts {
+            auth: Auth::new(&config.auth, clock.clone(), background.clone())?,
             evolink: EvoLink::new(&config.evolink, clock.clone())?,
             breaker: Arc::new(Breaker::new(&config.submit, clock)),
             tokens,
@@ -76,7 +79,7 @@ impl Server {
             matcher: Matcher::default(),
             files: Files::new(&config)?,
             targets: Arc::new(webhooks::address_policy(&config, &own)),
-            background: Background::default(),
+            background,
             random: Arc::new(SystemRandom),
             store,
             config,
@@ -127,6 +130,8 @@ impl Server {
 fn start_workers(gateway: &Gateway) -> Result<(), StartError> {
     let background = &gateway.background;
     background.spawn(reconcile::run(gateway.clone()));
+    let (authenticating, worker) = (gateway.clone(), background.clone());
+    background.spawn(async move { authenticating.auth.run(worker).await });
     let breaker = Arc::clone(&gateway.breaker);
     background.spawn(breaker.run(gateway.evolink.clone(), background.clone()));
     let deliverer = Deliverer::new(

@@ -1,127 +1,94 @@
-//! Who calls. Authentication is a type: a handler that takes a [`Principal`] runs only for a tenant,
-//! one that takes an [`Admin`] only for an admin, and every tenant key in the store is made from the
-//! principal's tenant.
+//! Who calls. Authentication is a type: a handler that takes a [`Principal`] runs only for a tenant, one
+//! that takes a [`Scoped`] only for a credential that is good for what it does, one that takes an
+//! [`Admin`] only for an admin; and every tenant key in the store is made from the principal's tenant.
+//!
+//! A tenant's credential is a key that was minted here, or a token of one of the identity providers in the
+//! settings (`docs/identity.md`). A failure says nothing of its cause; the log does.
 
-use axum::extract::FromRequestParts;
-use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
-use axum::http::request::Parts;
-use evogate_models::task::Author;
-use evogate_models::{KeyId, TenantId};
-use evogate_store::Random;
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
+mod attempt;
+mod claim_path;
+mod failure;
+mod failures;
+mod json;
+pub(crate) mod jwks;
+mod jwt;
+mod key;
+mod presented;
+mod principal;
+mod scope;
+mod tenants;
 
-use crate::context::Context;
-use crate::error::ApiError;
-use crate::state::Gateway;
+#[cfg(test)]
+mod tests;
 
-/// Separates this use of HMAC from every other.
-const DOMAIN: &[u8] = b"evogate tenant key v1";
+use std::sync::Arc;
 
-/// A tenant's credential that was found good.
-#[derive(Debug, Clone)]
-pub struct Principal {
-    /// The tenant.
-    pub tenant: TenantId,
-    /// The key.
-    pub key: KeyId,
+use evogate_store::{Clock, Store};
+
+use crate::background::Background;
+use crate::config;
+use failure::{AuthError, Reason};
+use failures::Failures;
+use jwt::Verifier;
+use presented::Presented;
+use tenants::KnownTenants;
+
+pub use claim_path::ClaimPath;
+pub use key::{digest, mint_key};
+pub use principal::{Admin, Credential, Principal, Scoped};
+pub use scope::{Generate, Needed, Read, Scope, Scopes, TenantAdmin, UnknownScope, Webhooks};
+
+/// What credentials are judged by.
+#[derive(Debug)]
+pub struct Auth {
+    tokens: Verifier,
+    tenants: KnownTenants,
+    failures: Failures,
 }
 
-impl Principal {
-    /// Who submits, as tasks remember it.
-    pub fn author(&self) -> Author {
-        Author {
-            key: Some(self.key.clone()),
-            user: None,
-        }
-    }
-}
-
-/// An admin.
-#[derive(Debug, Clone)]
-pub struct Admin {
-    /// The admin's name, for the audit trail.
-    pub name: String,
-}
-
-/// The digest by which a tenant's key is found: the key itself is never stored.
-pub fn digest(key: &str) -> [u8; 32] {
-    // HMAC takes keys of every length, so this can't fail; the empty digest matches no key.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(DOMAIN) else {
-        return [0; 32];
-    };
-    mac.update(key.as_bytes());
-    mac.finalize().into_bytes().into()
-}
-
-/// A new key: `sk-` and 192 random bits.
-pub fn mint_key(random: &dyn Random) -> String {
-    use base64::Engine as _;
-    let mut bytes = [0; 24];
-    random.fill(&mut bytes);
-    format!(
-        "sk-evogate-{}",
-        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
-    )
-}
-
-/// The credential in `Authorization: Bearer …`, else in `x-api-key`. Two of one kind are none.
-fn credential(headers: &HeaderMap) -> Option<&str> {
-    let single = |name: &str| {
-        let mut values = headers.get_all(name).iter();
-        let value = values.next();
-        if values.next().is_some() {
-            None
-        } else {
-            value.and_then(|value| value.to_str().ok())
-        }
-    };
-    if headers.contains_key(AUTHORIZATION) {
-        let (scheme, token) = single(AUTHORIZATION.as_str())?.split_once(' ')?;
-        return scheme
-            .eq_ignore_ascii_case("bearer")
-            .then_some(token.trim());
-    }
-    single("x-api-key").map(str::trim)
-}
-
-impl FromRequestParts<Gateway> for Principal {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, ApiError> {
-        let Some(token) = credential(&parts.headers).filter(|token| !token.is_empty()) else {
-            tracing::info!("authentication failed: no credential");
-            return Err(ApiError::unauthorized());
-        };
-        let Some(key) = gateway.store.key_by_digest(&digest(token)).await? else {
-            tracing::info!("authentication failed: unknown key");
-            return Err(ApiError::unauthorized());
-        };
-        let context = Context::from_request_parts(parts, gateway)
-            .await
-            .unwrap_or_else(|e| match e {});
-        context.set_tenant(&key.tenant);
+impl Auth {
+    /// Judges by the settings. Nobody is asked for anything yet.
+    pub fn new(
+        config: &config::Auth,
+        clock: Arc<dyn Clock>,
+        background: Background,
+    ) -> Result<Self, reqwest::Error> {
         Ok(Self {
-            tenant: key.tenant,
-            key: key.id,
+            tokens: Verifier::new(&config.issuers, clock, background)?,
+            tenants: KnownTenants::default(),
+            failures: Failures::new(config.failures_per_minute),
         })
     }
-}
 
-impl FromRequestParts<Gateway> for Admin {
-    type Rejection = ApiError;
+    /// Keeps the providers' keys fresh and the memory small, until the shutdown begins. Keys that can't
+    /// be had now are asked for again; nobody waits for them here.
+    pub async fn run(&self, background: Background) {
+        self.tokens.start();
+        self.failures.run(&background).await;
+    }
 
-    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, ApiError> {
-        let token = credential(&parts.headers);
-        match (&gateway.config.admin.bootstrap_key, token) {
-            (Some(key), Some(token)) if key.matches(token) => Ok(Self {
-                name: "bootstrap".to_owned(),
-            }),
-            _ => {
-                tracing::info!("authentication failed: no admin key");
-                Err(ApiError::unauthorized())
+    /// The tenant that a credential belongs to.
+    async fn tenant(
+        &self,
+        store: &Store,
+        presented: &Presented<'_>,
+    ) -> Result<Principal, AuthError> {
+        if presented.is_token() {
+            let principal = self.tokens.judge(presented).await?;
+            if self.tenants.exists(store, &principal.tenant).await? {
+                return Ok(principal);
             }
+            let issuer = match principal.credential {
+                Credential::Token { issuer, .. } => Some(issuer),
+                Credential::Key(_) => None,
+            };
+            return Err(AuthError::Failed {
+                reason: Reason::UnknownTenant,
+                issuer,
+            });
         }
+        let key = store.key_by_digest(&digest(presented.text)).await?;
+        key.map(Principal::of_key)
+            .ok_or(AuthError::from(Reason::UnknownKey))
     }
 }

@@ -4,6 +4,7 @@
 //! environment variables. Every fault is found in one go and names its key; a secret is in none of the
 //! texts. A [`Config`] that exists is sound: whoever uses it has nothing left to check.
 
+mod auth;
 mod catalogue;
 mod evolink;
 mod hosts;
@@ -28,6 +29,8 @@ use std::sync::Arc;
 
 use evogate_models::catalogue::Catalogue;
 
+pub(crate) use auth::is_safe_provider;
+pub use auth::{Auth, Issuer, KeysFrom};
 pub use evolink::EvoLink;
 pub use hosts::ProxyUrl;
 pub use listen::{Admin, Callbacks, Listen, Shutdown};
@@ -57,6 +60,8 @@ pub struct Config {
     pub reads: Reads,
     /// Where everything is kept.
     pub store: StoreConfig,
+    /// The identity providers.
+    pub auth: Auth,
     /// Who may administer.
     pub admin: Admin,
     /// Where webhooks may go.
@@ -124,6 +129,7 @@ impl Config {
         let tasks = Tasks::read(from);
         let reads = Reads::read(from);
         let store = StoreConfig::read(from);
+        let auth = Auth::read(from);
         let admin = Admin::read(from);
         let webhooks = Webhooks::read(from);
         let catalogue = catalogue::read(from);
@@ -137,6 +143,7 @@ impl Config {
             tasks: tasks?,
             reads: reads?,
             store: store?,
+            auth: auth?,
             admin: admin?,
             webhooks: webhooks?,
             catalogue: catalogue?,

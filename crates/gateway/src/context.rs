@@ -8,6 +8,7 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use evogate_models::{TaskId, TenantId};
 
+use crate::auth::{Credential, Principal};
 use crate::evolink::Trace;
 
 /// The longest request id that is taken from a client.
@@ -22,6 +23,7 @@ struct Inner {
     request_id: String,
     traceparent: Option<String>,
     tenant: OnceLock<TenantId>,
+    credential: OnceLock<Credential>,
     task: OnceLock<TaskId>,
 }
 
@@ -41,8 +43,15 @@ impl Context {
             request_id,
             traceparent: traceparent.map(str::to_owned),
             tenant: OnceLock::new(),
+            credential: OnceLock::new(),
             task: OnceLock::new(),
         }))
+    }
+
+    /// The context that the outermost layer made for the request.
+    pub fn of_request(request: &Parts) -> Self {
+        let known = request.extensions.get::<Self>().cloned();
+        known.unwrap_or_else(|| Self::of(&request.headers))
     }
 
     /// The request's id.
@@ -63,6 +72,11 @@ impl Context {
         self.0.tenant.get()
     }
 
+    /// By what the tenant was recognised.
+    pub fn credential(&self) -> Option<&Credential> {
+        self.0.credential.get()
+    }
+
     /// The task that the request is about.
     pub fn task(&self) -> Option<&TaskId> {
         self.0.task.get()
@@ -70,6 +84,11 @@ impl Context {
 
     pub(crate) fn set_tenant(&self, tenant: &TenantId) {
         let _ = self.0.tenant.set(tenant.clone());
+    }
+
+    pub(crate) fn set_caller(&self, caller: &Principal) {
+        self.set_tenant(&caller.tenant);
+        let _ = self.0.credential.set(caller.credential.clone());
     }
 
     pub(crate) fn set_task(&self, task: &TaskId) {
@@ -92,7 +111,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Context {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let known = parts.extensions.get::<Self>().cloned();
-        Ok(known.unwrap_or_else(|| Self::of(&parts.headers)))
+        Ok(Self::of_request(parts))
     }
 }

@@ -65,6 +65,7 @@ pub async fn envelope(mut request: Request, next: Next) -> Response {
     tracing::info!(
         request_id = context.request_id(),
         tenant = context.tenant().map(tracing::field::display),
+        credential = context.credential().map(tracing::field::display),
         task = context.task().map(tracing::field::display),
         method = %method,
         route,

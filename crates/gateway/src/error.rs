@@ -144,6 +144,29 @@ impl ApiError {
         )
     }
 
+    /// 403: the credential is good, and not for this.
+    pub fn permission_denied(scope: &str) -> Self {
+        let message = format!("This credential lacks the scope `{scope}`");
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "permission_error",
+            ErrorCode::PermissionDenied,
+            message,
+        )
+    }
+
+    /// 429: too many in a time. EvoLink's words.
+    pub fn rate_limited(retry_after: u32) -> Self {
+        let message = format!("Rate limit exceeded. Please retry after {retry_after} seconds.");
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate_limit_error",
+            ErrorCode::RateLimitExceeded,
+            message,
+        )
+        .with_retry_after(Some(retry_after))
+    }
+
     /// 404: the catalogue has no such model.
     pub fn model_not_found(model: &str) -> Self {
         let message =
@@ -283,6 +306,15 @@ impl ApiError {
         Self::new(status, kind, ErrorCode::StoreUnavailable, message).with_retry_after(Some(SOON))
     }
 
+    /// 503: the token's identity provider has not told its keys yet, so the token can't be judged.
+    pub fn identity_unavailable() -> Self {
+        let message = "The identity provider's keys are unavailable; please retry";
+        let kind = "service_unavailable_error";
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self::new(status, kind, ErrorCode::IdentityUnavailable, message)
+            .with_retry_after(Some(SOON))
+    }
+
     /// 502: a file that EvoLink has can't be fetched at the moment.
     pub fn bad_gateway(message: impl Into<String>) -> Self {
         let code = ErrorCode::UpstreamUnavailable;
@@ -366,6 +398,11 @@ impl ApiError {
             },
         };
         let mut response = (parts.status, axum::Json(body)).into_response();
+        if parts.status == StatusCode::UNAUTHORIZED {
+            let challenge = axum::http::HeaderValue::from_static("Bearer");
+            let name = axum::http::header::WWW_AUTHENTICATE;
+            response.headers_mut().insert(name, challenge);
+        }
         // Every 429 and 503 says when to come back.
         let waits = matches!(
             parts.status,

@@ -10,6 +10,7 @@ pub mod body;
 pub mod breaker;
 pub mod callbacks;
 pub mod cli;
+pub mod client_address;
 pub mod config;
 pub mod content;
 pub mod context;

@@ -4,6 +4,8 @@
 pub const REQUESTS: &str = "evogate_http_requests_total";
 /// Seconds from the request's head to the answer's head, by route and method.
 pub const REQUEST_SECONDS: &str = "evogate_http_request_seconds";
+/// Failed authentications, by the class of their reason.
+pub const AUTH_FAILURES: &str = "evogate_auth_failures_total";
 /// Answers that the store could not give.
 pub const STORE_ERRORS: &str = "evogate_store_errors_total";
 /// Submits by outcome.

@@ -1,5 +1,6 @@
 //! Every route, in one list. What a route needs of its caller is in its handler's arguments: a
-//! `Principal` is a tenant, an `Admin` an admin; a handler with neither is open to everybody.
+//! `Scoped<Read>` is a tenant whose credential may read, an `Admin` an admin; a handler with neither is
+//! open to everybody.
 
 use axum::Router;
 use axum::middleware::from_fn;

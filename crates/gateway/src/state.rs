@@ -8,6 +8,7 @@ use axum::http::request::Parts as RequestParts;
 use evogate_models::address::AddressPolicy;
 use evogate_store::{Random, Store};
 
+use crate::auth::Auth;
 use crate::background::Background;
 use crate::breaker::Breaker;
 use crate::config::Config;
@@ -28,6 +29,8 @@ pub struct Parts {
     pub config: Config,
     /// Everything that must survive.
     pub store: Store,
+    /// Who may call.
+    pub auth: Auth,
     /// The way to EvoLink.
     pub evolink: EvoLink,
     /// Whether submits go there now.

@@ -80,6 +80,8 @@ codes! {
     UpstreamUnavailable = "upstream_unavailable",
     /// The store can't be used at the moment; nothing was sent.
     StoreUnavailable = "store_unavailable",
+    /// The identity provider's keys can't be had at the moment, so no token of it can be judged.
+    IdentityUnavailable = "identity_unavailable",
     /// The gateway has more to do than it can; try again.
     Overloaded = "overloaded",
     /// A bug or a broken part of the gateway; the log has it under the request id.

@@ -10,7 +10,7 @@ use futures::StreamExt as _;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::auth::Principal;
+use crate::auth::{Read, Scoped};
 use crate::body;
 use crate::context::Context;
 use crate::error::ApiError;
@@ -29,7 +29,7 @@ struct Batch {
 /// Answers the tasks, in the order asked for.
 pub async fn post(
     gateway: Gateway,
-    principal: Principal,
+    principal: Scoped<Read>,
     context: Context,
     request: Request,
 ) -> Result<Response, ApiError> {

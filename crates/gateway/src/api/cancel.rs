@@ -9,7 +9,7 @@ use evogate_models::view;
 use evogate_store::{TaskCommand, TurnError};
 
 use super::{TaskPath, task_answer};
-use crate::auth::Principal;
+use crate::auth::{Generate, Scoped};
 use crate::context::Context;
 use crate::error::ApiError;
 use crate::evolink::{CancelOutcome, Trace};
@@ -20,7 +20,7 @@ use crate::state::Gateway;
 /// Cancels the task, as far as that can be done now.
 pub async fn post(
     gateway: Gateway,
-    principal: Principal,
+    principal: Scoped<Generate>,
     context: Context,
     TaskPath(id): TaskPath,
 ) -> Result<Response, ApiError> {

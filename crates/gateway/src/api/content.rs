@@ -8,7 +8,7 @@ use evogate_models::task::{State, Task};
 use evogate_models::view;
 
 use super::TaskPath;
-use crate::auth::Principal;
+use crate::auth::{Read, Scoped};
 use crate::content::answered;
 use crate::context::Context;
 use crate::error::ApiError;
@@ -18,7 +18,7 @@ use crate::state::Gateway;
 /// Streams the result.
 pub async fn get(
     gateway: Gateway,
-    principal: Principal,
+    principal: Scoped<Read>,
     context: Context,
     TaskPath(id): TaskPath,
     headers: HeaderMap,

@@ -6,7 +6,7 @@ use evogate_models::credits::Decimal;
 use serde::Serialize;
 
 use super::amount;
-use crate::auth::Principal;
+use crate::auth::{Read, Scoped};
 use crate::error::ApiError;
 use crate::state::Gateway;
 
@@ -41,7 +41,7 @@ struct User {
 }
 
 /// Answers what remains and what was used.
-pub async fn get(gateway: Gateway, principal: Principal) -> Result<Response, ApiError> {
+pub async fn get(gateway: Gateway, principal: Scoped<Read>) -> Result<Response, ApiError> {
     let view = gateway.store.tenant(&principal.tenant).await?;
     let view = view.ok_or_else(ApiError::unauthorized)?;
     let (remaining, used) = (amount(view.account.available), amount(view.account.spent));

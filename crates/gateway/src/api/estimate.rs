@@ -9,7 +9,7 @@ use evogate_models::task::MediaKind;
 use serde::Serialize;
 
 use super::amount;
-use crate::auth::Principal;
+use crate::auth::{Generate, Scoped};
 use crate::body;
 use crate::error::ApiError;
 use crate::state::Gateway;
@@ -44,7 +44,7 @@ struct Usage {
 /// Estimates a video.
 pub async fn videos(
     gateway: Gateway,
-    principal: Principal,
+    principal: Scoped<Generate>,
     r: Request,
 ) -> Result<Response, ApiError> {
     estimate(gateway, principal, MediaKind::Video, r).await
@@ -53,7 +53,7 @@ pub async fn videos(
 /// Estimates an image.
 pub async fn images(
     gateway: Gateway,
-    principal: Principal,
+    principal: Scoped<Generate>,
     r: Request,
 ) -> Result<Response, ApiError> {
     estimate(gateway, principal, MediaKind::Image, r).await
@@ -62,7 +62,7 @@ pub async fn images(
 /// Estimates a sound.
 pub async fn audios(
     gateway: Gateway,
-    principal: Principal,
+    principal: Scoped<Generate>,
     r: Request,
 ) -> Result<Response, ApiError> {
     estimate(gateway, principal, MediaKind::Audio, r).await
@@ -70,7 +70,7 @@ pub async fn audios(
 
 async fn estimate(
     gateway: Gateway,
-    principal: Principal,
+    principal: Scoped<Generate>,
     kind: MediaKind,
     request: Request,
 ) -> Result<Response, ApiError> {

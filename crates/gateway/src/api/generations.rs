@@ -11,7 +11,7 @@ use evogate_models::time::millis;
 use sha2::{Digest as _, Sha256};
 
 use super::{credits_headers, insert, task_answer};
-use crate::auth::Principal;
+use crate::auth::{Generate, Principal, Scoped};
 use crate::body;
 use crate::context::Context;
 use crate::error::ApiError;
@@ -25,7 +25,7 @@ const MAX_KEY: usize = 255;
 /// Submits a video.
 pub async fn videos(
     gateway: Gateway,
-    principal: Principal,
+    principal: Scoped<Generate>,
     context: Context,
     request: Request,
 ) -> Result<Response, ApiError> {
@@ -35,7 +35,7 @@ pub async fn videos(
 /// Submits an image.
 pub async fn images(
     gateway: Gateway,
-    principal: Principal,
+    principal: Scoped<Generate>,
     context: Context,
     request: Request,
 ) -> Result<Response, ApiError> {
@@ -45,7 +45,7 @@ pub async fn images(
 /// Submits a sound.
 pub async fn audios(
     gateway: Gateway,
-    principal: Principal,
+    principal: Scoped<Generate>,
     context: Context,
     request: Request,
 ) -> Result<Response, ApiError> {
@@ -54,7 +54,7 @@ pub async fn audios(
 
 async fn generate(
     gateway: Gateway,
-    principal: Principal,
+    principal: Scoped<Generate>,
     context: Context,
     kind: MediaKind,
     request: Request,
@@ -121,7 +121,7 @@ fn idempotency_key(request: &Request) -> Result<Option<String>, ApiError> {
 fn fingerprint(principal: &Principal, kind: MediaKind, body: &[u8]) -> String {
     use base64::Engine as _;
     let mut hash = Sha256::new();
-    hash.update(principal.key.as_str());
+    hash.update(principal.credential.to_string());
     hash.update([0]);
     hash.update(kind.as_str());
     hash.update([0]);

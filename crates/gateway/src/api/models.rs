@@ -5,12 +5,12 @@ use axum::response::{IntoResponse as _, Response};
 use evogate_models::catalogue::Model;
 use serde_json::json;
 
-use crate::auth::Principal;
+use crate::auth::{Read, Scoped};
 use crate::error::ApiError;
 use crate::state::Gateway;
 
 /// Lists the models.
-pub async fn list(gateway: Gateway, _: Principal) -> Result<Response, ApiError> {
+pub async fn list(gateway: Gateway, _: Scoped<Read>) -> Result<Response, ApiError> {
     let data: Vec<_> = gateway
         .config
         .catalogue

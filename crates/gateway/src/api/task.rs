@@ -3,7 +3,7 @@
 use axum::response::Response;
 
 use super::{TaskPath, task_answer};
-use crate::auth::Principal;
+use crate::auth::{Read, Scoped};
 use crate::context::Context;
 use crate::error::ApiError;
 use crate::reads;
@@ -12,7 +12,7 @@ use crate::state::Gateway;
 /// Answers the task.
 pub async fn get(
     gateway: Gateway,
-    principal: Principal,
+    principal: Scoped<Read>,
     context: Context,
     TaskPath(id): TaskPath,
 ) -> Result<Response, ApiError> {

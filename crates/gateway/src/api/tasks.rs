@@ -12,7 +12,7 @@ use evogate_store::TaskFilter;
 use serde::Serialize;
 
 use super::amount;
-use crate::auth::Principal;
+use crate::auth::{Read, Scoped};
 use crate::error::ApiError;
 use crate::state::Gateway;
 
@@ -88,7 +88,7 @@ struct Query {
 /// Lists the tenant's tasks.
 pub async fn list(
     gateway: Gateway,
-    principal: Principal,
+    principal: Scoped<Read>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     let query = parse(query.as_deref().unwrap_or_default()).map_err(ApiError::faults)?;

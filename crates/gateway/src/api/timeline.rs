@@ -13,7 +13,7 @@ use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::TaskPath;
-use crate::auth::Principal;
+use crate::auth::{Read, Scoped};
 use crate::error::ApiError;
 use crate::state::Gateway;
 
@@ -39,7 +39,7 @@ struct Money {
 /// Answers the task's timeline.
 pub async fn get(
     gateway: Gateway,
-    principal: Principal,
+    principal: Scoped<Read>,
     TaskPath(id): TaskPath,
 ) -> Result<Response, ApiError> {
     let task = gateway.store.task(&principal.tenant, &id).await?;

@@ -5,13 +5,13 @@ use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
-use crate::auth::Principal;
+use crate::auth::{Scoped, Webhooks};
 use crate::error::ApiError;
 use crate::state::Gateway;
 use crate::webhooks::SigningKey;
 
 /// Answers the secret, as Standard Webhooks libraries take it.
-pub async fn get(gateway: Gateway, principal: Principal) -> Result<Response, ApiError> {
+pub async fn get(gateway: Gateway, principal: Scoped<Webhooks>) -> Result<Response, ApiError> {
     let view = gateway.store.tenant(&principal.tenant).await?;
     let view = view.ok_or_else(ApiError::unauthorized)?;
     let key = SigningKey::new(&view.tenant.webhook_secret);

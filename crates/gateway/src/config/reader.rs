@@ -2,6 +2,8 @@
 //!
 //! A key is known because somebody reads it here; there is no second list of keys to keep in step.
 
+mod tables;
+
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 

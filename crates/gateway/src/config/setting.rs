@@ -39,7 +39,8 @@ impl<'a> Raw<'a> {
         self.value.as_str().map(str::trim).ok_or_else(wrong)
     }
 
-    fn scalar(self) -> Option<&'a str> {
+    /// The text of an environment variable, which may be of any type.
+    pub(super) fn scalar(self) -> Option<&'a str> {
         self.value.as_str().map(str::trim).filter(|_| self.untyped)
     }
 }

@@ -1,5 +1,6 @@
 //! The rules of the settings, each by a test that states it.
 
+mod auth;
 mod defaults;
 mod faults;
 mod layers;

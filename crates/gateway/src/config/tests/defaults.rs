@@ -27,7 +27,14 @@ fn documented() -> Vec<(String, usize)> {
         let bare = line.strip_prefix("# ").unwrap_or(line);
         let key = bare.split_once(" = ").map(|(key, _)| key);
         let key = key.filter(|key| key.chars().all(|c| c.is_ascii_lowercase() || c == '_'));
-        if let Some(name) = line
+        if let Some(list) = bare
+            .strip_prefix("[[")
+            .and_then(|rest| rest.strip_suffix("]]"))
+        {
+            found.push((list.to_owned(), explained));
+            section = format!("{list}.");
+            explained = 0;
+        } else if let Some(name) = line
             .strip_prefix('[')
             .and_then(|rest| rest.strip_suffix(']'))
         {
@@ -119,6 +126,8 @@ fn the_defaults_are_those_that_others_rely_on() {
     assert_eq!(config.reads.answer_within, Duration::from_secs(2));
     assert_eq!(config.store.url, StoreUrl::Embedded("evogate.redb".into()));
     assert_eq!(config.store.cache, 64 << 20);
+    assert_eq!(config.auth.failures_per_minute.get(), 60);
+    assert!(config.auth.issuers.is_empty());
     assert_eq!(config.admin.bootstrap_key, None);
     assert_eq!(config.webhooks.allow_insecure_hosts, []);
     assert_eq!(config.webhooks.allow_networks, []);

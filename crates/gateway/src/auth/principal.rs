@@ -1,0 +1,151 @@
+//! Who a good credential belongs to, and what it may do.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use evogate_models::task::Author;
+use evogate_models::{KeyId, TenantId};
+use evogate_store::KeyRecord;
+
+use super::attempt::Attempt;
+use super::failure::{AuthError, Reason};
+use super::scope::{Needed, Scope, Scopes};
+use crate::error::ApiError;
+use crate::state::Gateway;
+
+/// An authenticated tenant. A handler that takes one runs for every credential of the tenant's; one that
+/// takes a [`Scoped`] only for those that are good for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// By what it was recognised.
+    pub credential: Credential,
+    /// The tenant's user, where the credential names one.
+    pub user: Option<String>,
+    /// What the credential is good for.
+    pub scopes: Scopes,
+}
+
+/// A name for the credential, and no secret: always the same for one key, and for all tokens of one user.
+/// Shown in logs, and part of what makes two requests the same.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Credential {
+    /// A key that was minted here.
+    Key(KeyId),
+    /// A token of an identity provider.
+    Token {
+        /// The provider's name in the settings.
+        issuer: Arc<str>,
+        /// Whom the token is about.
+        subject: Arc<str>,
+    },
+}
+
+impl fmt::Display for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(id) => id.fmt(f),
+            Self::Token { issuer, subject } => write!(f, "jwt:{issuer}:{subject}"),
+        }
+    }
+}
+
+impl Principal {
+    /// The principal of a key that was minted here.
+    pub fn of_key(key: KeyRecord) -> Self {
+        Self {
+            tenant: key.tenant,
+            credential: Credential::Key(key.id),
+            user: None,
+            scopes: Scopes::ALL,
+        }
+    }
+
+    /// Who submits, as tasks remember it.
+    pub fn author(&self) -> Author {
+        let key = match &self.credential {
+            Credential::Key(id) => Some(id.clone()),
+            Credential::Token { .. } => None,
+        };
+        Author {
+            key,
+            user: self.user.clone(),
+        }
+    }
+
+    /// Is the credential good for `scope`?
+    pub fn may(&self, scope: Scope) -> Result<(), ApiError> {
+        if self.scopes.contains(scope) {
+            return Ok(());
+        }
+        tracing::info!(tenant = %self.tenant, credential = %self.credential, %scope,
+            "permission denied");
+        Err(ApiError::permission_denied(scope.as_str()))
+    }
+}
+
+/// A principal whose credential is good for the scope `N`: `Scoped<Read>` in a handler's signature.
+#[derive(Debug, Clone)]
+pub struct Scoped<N>(Principal, PhantomData<N>);
+
+impl<N> Deref for Scoped<N> {
+    type Target = Principal;
+
+    fn deref(&self) -> &Principal {
+        &self.0
+    }
+}
+
+/// An admin.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    /// The admin's name, for the audit trail.
+    pub name: String,
+}
+
+impl FromRequestParts<Gateway> for Principal {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, ApiError> {
+        let attempt = Attempt::begin(parts, gateway)?;
+        let found = gateway
+            .auth
+            .tenant(&gateway.store, &attempt.presented)
+            .await;
+        let principal = attempt.end(found)?;
+        attempt.context.set_caller(&principal);
+        Ok(principal)
+    }
+}
+
+impl<N: Needed> FromRequestParts<Gateway> for Scoped<N> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, ApiError> {
+        let principal = Principal::from_request_parts(parts, gateway).await?;
+        principal.may(N::SCOPE)?;
+        Ok(Self(principal, PhantomData))
+    }
+}
+
+impl FromRequestParts<Gateway> for Admin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, ApiError> {
+        let attempt = Attempt::begin(parts, gateway)?;
+        let key = gateway.config.admin.bootstrap_key.as_ref();
+        let found = if key.is_some_and(|key| key.matches(attempt.presented.text)) {
+            Ok(Self {
+                name: "bootstrap".to_owned(),
+            })
+        } else {
+            Err(AuthError::from(Reason::AdminKey))
+        };
+        attempt.end(found)
+    }
+}

@@ -1,0 +1,170 @@
+//! What a credential may do. A handler names the scope that it needs in its arguments, by a type:
+//! `Scoped<Read>`.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// One thing that a tenant's credential may be good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// Submits, estimates and cancels tasks: spends the tenant's credits.
+    Generate,
+    /// Reads the tenant's tasks, credits and models.
+    Read,
+    /// Sees and sets where the tenant's webhooks go, and their secret.
+    Webhooks,
+    /// Manages the tenant's own keys, and sees what all of its users use.
+    TenantAdmin,
+}
+
+/// A text that names no scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be one of generate, read, webhooks, tenant_admin")]
+pub struct UnknownScope;
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Self; 4] = [
+        Self::Generate,
+        Self::Read,
+        Self::Webhooks,
+        Self::TenantAdmin,
+    ];
+
+    /// As keys and tokens say it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Generate => "generate",
+            Self::Read => "read",
+            Self::Webhooks => "webhooks",
+            Self::TenantAdmin => "tenant_admin",
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Scope {
+    type Err = UnknownScope;
+
+    fn from_str(text: &str) -> Result<Self, UnknownScope> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|scope| scope.as_str() == text).ok_or(UnknownScope)
+    }
+}
+
+const fn bit(scope: Scope) -> u8 {
+    match scope {
+        Scope::Generate => 1,
+        Scope::Read => 2,
+        Scope::Webhooks => 4,
+        Scope::TenantAdmin => 8,
+    }
+}
+
+/// A set of scopes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Scopes(u8);
+
+impl Scopes {
+    /// Nothing may be done.
+    pub const NONE: Self = Self(0);
+    /// Everything that a tenant may do.
+    pub const ALL: Self = Self::NONE
+        .with(Scope::Generate)
+        .with(Scope::Read)
+        .with(Scope::Webhooks)
+        .with(Scope::TenantAdmin);
+    /// What a user of the tenant's may do where the token says nothing about it.
+    pub const USER: Self = Self::NONE
+        .with(Scope::Generate)
+        .with(Scope::Read)
+        .with(Scope::Webhooks);
+
+    /// These and `scope`.
+    #[must_use]
+    pub const fn with(self, scope: Scope) -> Self {
+        Self(self.0 | bit(scope))
+    }
+
+    /// These and `others`.
+    #[must_use]
+    pub const fn union(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
+    /// Is `scope` among them?
+    pub const fn contains(self, scope: Scope) -> bool {
+        self.0 & bit(scope) != 0
+    }
+
+    /// Each of them.
+    pub fn iter(self) -> impl Iterator<Item = Scope> {
+        let all = Scope::ALL.into_iter();
+        all.filter(move |scope| self.contains(*scope))
+    }
+}
+
+impl FromIterator<Scope> for Scopes {
+    fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
+        scopes.into_iter().fold(Self::NONE, Self::with)
+    }
+}
+
+impl fmt::Debug for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set()
+            .entries(self.iter().map(Scope::as_str))
+            .finish()
+    }
+}
+
+/// A scope as a type, for a handler's signature.
+pub trait Needed: Send + Sync + 'static {
+    /// The scope.
+    const SCOPE: Scope;
+}
+
+macro_rules! needed {
+    ($($name:ident),*) => {
+        $(
+            #[doc = concat!("[`Scope::", stringify!($name), "`] as a type.")]
+            #[derive(Debug, Clone, Copy)]
+            pub struct $name;
+
+            impl Needed for $name {
+                const SCOPE: Scope = Scope::$name;
+            }
+        )*
+    };
+}
+
+needed!(Generate, Read, Webhooks, TenantAdmin);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_reads_as_it_is_written() {
+        for scope in Scope::ALL {
+            assert_eq!(scope.to_string().parse(), Ok(scope));
+        }
+        for text in ["", "Read", "read ", "admin", "*"] {
+            assert_eq!(text.parse::<Scope>(), Err(UnknownScope), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_set_has_what_was_put_in_and_nothing_else() {
+        let set: Scopes = [Scope::Read, Scope::Webhooks].into_iter().collect();
+        assert!(set.contains(Scope::Read) && set.contains(Scope::Webhooks));
+        assert!(!set.contains(Scope::Generate) && !set.contains(Scope::TenantAdmin));
+        assert_eq!(Scopes::ALL.iter().count(), Scope::ALL.len());
+        assert!(!Scopes::USER.contains(Scope::TenantAdmin));
+    }
+}
