@@ -1,19 +1,33 @@
-//! The admins' routes: tenants, grants, keys, the ledger's proof, unknown submits. One file a subject.
+//! The admins' routes: tenants, quotas, grants, keys, the ledger's proof, reports, unknown submits. One
+//! file a subject.
 
+pub mod admins;
+pub mod audit;
 pub mod grants;
+pub mod journal;
 pub mod keys;
 pub mod ledger;
+pub mod quota;
+pub mod reports;
 pub mod tenants;
 pub mod unknown;
 
+mod query;
+
 use axum::extract::{FromRequestParts, Path, Request};
 use axum::http::request::Parts;
-use evogate_models::{KeyId, TenantId};
+use evogate_models::{Fault, KeyId, TenantId, Timestamp};
+use evogate_store::Actor;
 use serde::de::DeserializeOwned;
 
+use crate::auth::Admin;
 use crate::body;
+use crate::client_address::ClientAddress;
+use crate::context::Context;
 use crate::error::ApiError;
 use crate::state::Gateway;
+
+pub use query::{Cursor, Paged};
 
 /// The largest body of an admin's request, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -52,20 +66,64 @@ impl FromRequestParts<Gateway> for KeyPath {
     }
 }
 
+/// Where a change comes from, for the audit trail.
+#[derive(Debug, Clone)]
+pub struct By {
+    from: Option<String>,
+    request_id: String,
+}
+
+impl FromRequestParts<Gateway> for By {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, ApiError> {
+        let context = Context::from_request_parts(parts, gateway)
+            .await
+            .unwrap_or_else(|never| match never {});
+        let from = ClientAddress::of(parts, &gateway.config.listen.trusted_proxies);
+        Ok(Self {
+            from: Some(from.to_string()),
+            request_id: context.request_id().to_owned(),
+        })
+    }
+}
+
+impl By {
+    /// The change is by `admin`.
+    pub fn actor(self, admin: &Admin) -> Actor {
+        self.named(admin.name.clone())
+    }
+
+    /// The change is by whoever has this name.
+    pub fn named(self, who: String) -> Actor {
+        Actor {
+            who,
+            from: self.from,
+            request_id: Some(self.request_id),
+        }
+    }
+}
+
 /// The request's body as JSON. Fields that we don't know are refused: an admin's typing error must
 /// not be a silent default.
-async fn json<T: DeserializeOwned>(request: Request) -> Result<T, ApiError> {
+pub(crate) async fn json<T: DeserializeOwned>(request: Request) -> Result<T, ApiError> {
     let bytes = body::read(request, MAX_BODY).await?;
     let body = if bytes.is_empty() {
         b"{}".as_slice()
     } else {
         &bytes
     };
+    let fault = |message: String| ApiError::faults(vec![Fault::json(message)]);
+    let value: serde_json::Value = serde_json::from_slice(body)
+        .map_err(|error| fault(format!("The request body is not valid JSON: {error}")))?;
+    if !value.is_object() {
+        return Err(fault("The request body must be a JSON object".to_owned()));
+    }
     serde_json::from_slice(body).map_err(|error| ApiError::invalid("body", error.to_string()))
 }
 
 /// A name or a note: not blank, not long, no control characters.
-fn text(param: &str, text: &str) -> Result<String, ApiError> {
+pub(crate) fn text(param: &str, text: &str) -> Result<String, ApiError> {
     let text = text.trim();
     let length = text.chars().count();
     if !(1..=MAX_TEXT).contains(&length) || text.chars().any(char::is_control) {
@@ -73,4 +131,13 @@ fn text(param: &str, text: &str) -> Result<String, ApiError> {
         return Err(ApiError::invalid(param, message));
     }
     Ok(text.to_owned())
+}
+
+/// A time as people read it.
+fn time(at: Timestamp) -> String {
+    let at = jiff::Timestamp::from_millisecond(at.millis());
+    at.map_or_else(
+        |_| String::new(),
+        |at| at.strftime("%FT%T%.3fZ").to_string(),
+    )
 }

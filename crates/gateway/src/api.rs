@@ -6,10 +6,13 @@ pub mod content;
 pub mod credits;
 pub mod estimate;
 pub mod generations;
+pub mod keys;
 pub mod models;
+mod refusals;
 pub mod task;
 pub mod tasks;
 pub mod timeline;
+pub mod usage;
 pub mod webhook_secret;
 
 use axum::extract::FromRequestParts;
@@ -17,6 +20,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use evogate_models::credits::Decimal;
+use evogate_models::quota::RateState;
 use evogate_models::task::{State, Task};
 use evogate_models::{Credits, TaskId, view};
 
@@ -82,6 +86,27 @@ pub fn credits_headers(response: &mut Response, task: &Task, available: Credits)
         response.headers_mut(),
         "x-credits-remaining",
         &available.to_decimal(),
+    );
+}
+
+/// The tenant's rate of submits, as far as it has a limit.
+pub fn rate_headers(response: &mut Response, rate: RateState) {
+    let headers = response.headers_mut();
+    insert(
+        headers,
+        "x-ratelimit-limit-requests",
+        &rate.limit.to_string(),
+    );
+    insert(
+        headers,
+        "x-ratelimit-remaining-requests",
+        &rate.remaining.to_string(),
+    );
+    let seconds = rate.reset.max(0).unsigned_abs().div_ceil(1000);
+    insert(
+        headers,
+        "x-ratelimit-reset-requests",
+        &format!("{seconds}s"),
     );
 }
 

@@ -15,6 +15,7 @@ mod jwt;
 mod key;
 mod presented;
 mod principal;
+mod read_rate;
 mod scope;
 mod tenants;
 
@@ -23,20 +24,26 @@ mod tests;
 
 use std::sync::Arc;
 
-use evogate_store::{Clock, Store};
+use evogate_models::TenantId;
+use evogate_store::{Actor, Clock, KeyChange, KeyRecord, Store, StoreError, Tenant};
 
 use crate::background::Background;
 use crate::config;
+use crate::error::ApiError;
 use failure::{AuthError, Reason};
 use failures::Failures;
 use jwt::Verifier;
 use presented::Presented;
+use read_rate::ReadRates;
 use tenants::KnownTenants;
 
 pub use claim_path::ClaimPath;
-pub use key::{digest, mint_key};
-pub use principal::{Admin, Credential, Principal, Scoped};
+pub use key::{admin_digest, digest, mint_admin_key, mint_key};
+pub use principal::{Admin, Credential, Principal, Scoped, Viewer};
 pub use scope::{Generate, Needed, Read, Scope, Scopes, TenantAdmin, UnknownScope, Webhooks};
+
+/// A key's last use is noted at most this often, in milliseconds.
+const USED_EVERY: i64 = 60_000;
 
 /// What credentials are judged by.
 #[derive(Debug)]
@@ -44,6 +51,8 @@ pub struct Auth {
     tokens: Verifier,
     tenants: KnownTenants,
     failures: Failures,
+    reads: ReadRates,
+    background: Background,
 }
 
 impl Auth {
@@ -54,9 +63,11 @@ impl Auth {
         background: Background,
     ) -> Result<Self, reqwest::Error> {
         Ok(Self {
-            tokens: Verifier::new(&config.issuers, clock, background)?,
+            tokens: Verifier::new(&config.issuers, clock, background.clone())?,
             tenants: KnownTenants::default(),
             failures: Failures::new(config.failures_per_minute),
+            reads: ReadRates::default(),
+            background,
         })
     }
 
@@ -67,6 +78,20 @@ impl Auth {
         self.failures.run(&background).await;
     }
 
+    /// A tenant and what it may do, as it was at most two seconds ago.
+    pub async fn policy(
+        &self,
+        store: &Store,
+        id: &TenantId,
+    ) -> Result<Option<Arc<Tenant>>, StoreError> {
+        self.tenants.get(store, id).await
+    }
+
+    /// Forgets what is remembered of a tenant that turned out to have changed.
+    pub fn forget(&self, id: &TenantId) {
+        self.tenants.forget(id);
+    }
+
     /// The tenant that a credential belongs to.
     async fn tenant(
         &self,
@@ -75,7 +100,7 @@ impl Auth {
     ) -> Result<Principal, AuthError> {
         if presented.is_token() {
             let principal = self.tokens.judge(presented).await?;
-            if self.tenants.exists(store, &principal.tenant).await? {
+            if self.tenants.get(store, &principal.tenant).await?.is_some() {
                 return Ok(principal);
             }
             let issuer = match principal.credential {
@@ -88,7 +113,36 @@ impl Auth {
             });
         }
         let key = store.key_by_digest(&digest(presented.text)).await?;
-        key.map(Principal::of_key)
-            .ok_or(AuthError::from(Reason::UnknownKey))
+        let key = key.ok_or(AuthError::from(Reason::UnknownKey))?;
+        self.note_use(store, &key);
+        Ok(Principal::of_key(key))
+    }
+
+    /// Notes when a key was last used, to the minute, beside the request.
+    fn note_use(&self, store: &Store, key: &KeyRecord) {
+        let now = store.now();
+        if key.last_used.is_some_and(|at| now.since(at) < USED_EVERY) {
+            return;
+        }
+        let (store, tenant, id) = (store.clone(), key.tenant.clone(), key.id.clone());
+        self.background.spawn(async move {
+            let used = KeyChange::Used(now);
+            let noted = store.change_key(&tenant, &id, used, &Actor::default()).await;
+            if let Err(error) = noted {
+                tracing::debug!(key = %id, %error, "a key's use could not be noted");
+            }
+        });
+    }
+
+    /// Lets a tenant read, within its quota.
+    pub async fn may_read(&self, store: &Store, id: &TenantId) -> Result<(), ApiError> {
+        let tenant = self.policy(store, id).await?.ok_or_else(ApiError::unauthorized)?;
+        let Some(per_minute) = tenant.quota.reads_per_minute else {
+            return Ok(());
+        };
+        self.reads.pass(id, per_minute, store.now()).map_err(|state| {
+            let seconds = state.retry.max(0).unsigned_abs().div_ceil(1000);
+            ApiError::rate_limited(u32::try_from(seconds).unwrap_or(u32::MAX).max(1))
+        })
     }
 }

@@ -1,10 +1,11 @@
 //! EvoLink's callbacks in. A callback is a hint (invariant 9): a valid token makes the task due now,
 //! durably, and is answered 2xx; then a read with our own key decides.
 
-use axum::extract::{Path, Request, State as Extracted};
+use axum::extract::{Request, State as Extracted};
 use axum::response::{IntoResponse as _, Response};
 use evogate_models::account::Account;
 use evogate_models::life::submit::{Intent, hold};
+use evogate_models::quota::Windows;
 use evogate_models::report::Report;
 use evogate_models::task::{Author, Spec, Task};
 use evogate_models::time::millis;
@@ -15,6 +16,7 @@ use crate::body;
 use crate::context::Context;
 use crate::error::ApiError;
 use crate::metrics::CALLBACKS;
+use crate::path::Segment;
 use crate::state::Gateway;
 use crate::token::Claims;
 
@@ -25,7 +27,7 @@ const MAX_BODY: usize = 256 * 1024;
 pub async fn receive(
     Extracted(gateway): Extracted<Gateway>,
     context: Context,
-    Path(token): Path<String>,
+    Segment(token): Segment,
     request: Request,
 ) -> Result<Response, ApiError> {
     let claims = gateway
@@ -127,6 +129,7 @@ fn from_claims(gateway: &Gateway, claims: &Claims) -> Option<Task> {
         send_within: 0,
         lease: 0,
         deadline: millis(gateway.config.tasks.deadline),
+        windows: Windows::default(),
     };
     Some(
         hold(Account::default(), true, intent, claims.created)

@@ -1,12 +1,13 @@
 //! The command line. Each command is a file; what they share is here.
 //!
 //! Exit codes: 0 when all went well, 1 when something failed, 2 when the command line or the settings
-//! are wrong (nothing was started then).
+//! are wrong (nothing was started then), 130 when somebody ended it before it was done.
 
 mod check;
 mod dev;
 mod serve;
 mod signals;
+mod video;
 
 use std::fmt;
 use std::io::Write;
@@ -32,6 +33,8 @@ enum Command {
     Check(check::Arguments),
     /// Run everything on this machine: the gateway, a store, and a fake EvoLink.
     Dev(dev::Arguments),
+    /// Make one video: submit it, watch it being made, download it.
+    Video(Box<video::Arguments>),
 }
 
 impl Cli {
@@ -41,6 +44,7 @@ impl Cli {
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Check(arguments) => check::run(&arguments),
             Command::Dev(arguments) => dev::run(arguments).await,
+            Command::Video(arguments) => video::run(*arguments).await,
         };
         match done {
             Ok(()) => ExitCode::SUCCESS,
@@ -93,6 +97,16 @@ fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
 }
 
+/// A text as a shell takes it: in quotes if need be.
+fn quoted(text: &str) -> String {
+    let harmless = |c: char| c.is_alphanumeric() || "/._-+:".contains(c);
+    if !text.is_empty() && text.chars().all(harmless) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 /// Prints a line for the user. A reader that went away is no reason to end.
 fn tell_user(text: impl fmt::Display) {
     let _ = writeln!(std::io::stdout(), "{text}");
@@ -116,7 +130,7 @@ mod tests {
 
     #[test]
     fn every_command_tells_the_version() {
-        for command in ["serve", "check", "dev"] {
+        for command in ["serve", "check", "dev", "video"] {
             let error = Cli::try_parse_from(["evogate", command, "--version"]).unwrap_err();
             assert_eq!(error.kind(), clap::error::ErrorKind::DisplayVersion);
         }

@@ -38,6 +38,7 @@ pub use log::{Log, LogFormat};
 pub use problem::{ConfigErrors, Problem, Warning};
 pub use store::{StoreConfig, StoreUrl};
 pub use tasks::{Reads, Submit, Tasks};
+pub(crate) use units::parse_duration;
 pub use webhooks::Webhooks;
 
 use layers::Layers;

@@ -17,7 +17,9 @@ use std::fmt::Display;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use evogate_models::credits::Decimal;
 use evogate_models::life::LifeError;
+use evogate_models::quota::{Denied, Period, Scope};
 use evogate_models::{Credits, ErrorCode, Fault, Refusal};
 use evogate_store::{StoreError, TenantError, TurnError};
 use serde::Serialize;
@@ -36,6 +38,19 @@ struct Parts {
     param: Option<String>,
     details: Option<Value>,
     retry_after: Option<u32>,
+}
+
+/// What is kept of a refusal.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// The HTTP status.
+    pub status: u16,
+    /// `error.code`.
+    pub code: String,
+    /// `error.message`.
+    pub message: String,
+    /// The fields at fault.
+    pub params: Vec<String>,
 }
 
 /// How long a caller should wait when something here is away for an unknown time, in seconds.
@@ -127,9 +142,86 @@ impl ApiError {
         )
         .with_details(json!({
             "limit": "balance",
-            "required": required.to_decimal(),
-            "available": available.to_decimal(),
+            "required": Decimal(required),
+            "available": Decimal(available),
         }))
+    }
+
+    /// What a tenant's quota says no with: 403 for what it may not use, 400 for what it may not ask of
+    /// it, 429 for rates and places, 402 for credits. `resets`: when the window of that name begins anew.
+    pub fn denied(
+        denied: Denied,
+        required: Credits,
+        resets: impl Fn(Period) -> Option<String>,
+    ) -> Self {
+        match denied {
+            Denied::Model => Self::model_access_denied(),
+            Denied::Duration(most) => {
+                let message = format!("duration must be at most {most} for this tenant");
+                Self::invalid("duration", message)
+            }
+            Denied::Quality => {
+                Self::invalid("quality", "quality is higher than this tenant may use")
+            }
+            Denied::Rate(state) => {
+                let seconds = state.retry.max(0).unsigned_abs().div_ceil(1000);
+                Self::rate_limited(u32::try_from(seconds).unwrap_or(u32::MAX).max(1))
+                    .with_details(json!({ "limit": "submits_per_minute" }))
+            }
+            Denied::InFlight { limit } => Self::too_many_in_flight(limit),
+            Denied::Balance { available } => Self::insufficient_credits(required, available),
+            Denied::KeyCap { available } => {
+                Self::quota_exceeded(required, available, &json!({ "limit": "key.credit_cap" }))
+            }
+            Denied::Window {
+                scope,
+                period,
+                available,
+            } => {
+                let limit = match scope {
+                    Scope::Tenant => format!("credits_per_{}", period.as_str()),
+                    Scope::User => format!("per_user.credits_per_{}", period.as_str()),
+                    Scope::Key => format!("per_key.credits_per_{}", period.as_str()),
+                };
+                let facts = json!({ "limit": limit, "resets_at": resets(period) });
+                Self::quota_exceeded(required, available, &facts)
+            }
+        }
+    }
+
+    /// 402: a window or a key's cap does not cover it. EvoLink's words; the details say which limit.
+    fn quota_exceeded(required: Credits, available: Credits, facts: &Value) -> Self {
+        let mut error = Self::insufficient_credits(required, available);
+        error.0.code = ErrorCode::QuotaExceeded.as_str().into();
+        if let (Some(Value::Object(details)), Value::Object(facts)) = (&mut error.0.details, facts)
+        {
+            details.extend(facts.clone());
+        }
+        error
+    }
+
+    /// 429: too many unfinished tasks.
+    fn too_many_in_flight(limit: u32) -> Self {
+        let message = format!(
+            "Too many tasks in flight: this tenant may have {limit} unfinished tasks at a time"
+        );
+        let code = ErrorCode::TooManyTasksInFlight;
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate_limit_error",
+            code,
+            message,
+        )
+        .with_details(json!({ "limit": "max_tasks_in_flight", "max": limit }))
+        .with_retry_after(Some(SOON))
+    }
+
+    /// 403: the tenant may not use this model.
+    fn model_access_denied() -> Self {
+        let message = "This tenant may not use this model; GET /v1/models lists those that it may";
+        let code = ErrorCode::ModelAccessDenied;
+        Self::new(StatusCode::FORBIDDEN, "permission_error", code, message)
+            .with_param(Some("model".to_owned()))
     }
 
     /// 403: the tenant submits nothing at the moment.
@@ -360,6 +452,27 @@ impl ApiError {
         }
     }
 
+    /// What is kept of a refusal.
+    pub fn facts(&self) -> Facts {
+        let param = |fault: &Value| {
+            fault
+                .get("param")
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        };
+        let listed = self.0.details.as_ref().and_then(Value::as_array);
+        let params = match listed {
+            Some(faults) => faults.iter().filter_map(param).collect(),
+            None => self.0.param.iter().cloned().collect(),
+        };
+        Facts {
+            status: self.0.status.as_u16(),
+            code: self.0.code.clone().into_owned(),
+            message: self.0.message.clone(),
+            params,
+        }
+    }
+
     /// The error's code.
     pub fn code(&self) -> &str {
         &self.0.code
@@ -455,6 +568,7 @@ impl From<TenantError> for ApiError {
             TenantError::NoTenant => Self::tenant_not_found(),
             TenantError::NoKey => Self::key_not_found(),
             TenantError::Exists => Self::exists("It"),
+            TenantError::KeyMismatch => Self::idempotency_mismatch(),
             TenantError::Ledger(error) => Self::invalid("credits", error.to_string()),
             TenantError::Store(error) => error.into(),
         }

@@ -30,11 +30,36 @@ pub fn api(gateway: &Gateway, with_callbacks: bool) -> Router {
         .route("/v1/credits", get(api::credits::get))
         .route("/v1/models", get(api::models::list))
         .route("/v1/webhooks/secret", get(api::webhook_secret::get))
+        .route("/v1/usage", get(api::usage::get))
+        .route("/v1/keys", get(api::keys::list).post(api::keys::create))
+        .route("/v1/keys/{key}", delete(api::keys::delete))
+        .route("/v1/keys/{key}/rotate", post(api::keys::rotate))
+        .route(
+            "/admin/v1/admins",
+            get(admin::admins::list).post(admin::admins::create),
+        )
+        .route("/admin/v1/admins/{id}", delete(admin::admins::delete))
+        .route("/admin/v1/audit", get(admin::audit::list))
         .route(
             "/admin/v1/tenants",
             get(admin::tenants::list).post(admin::tenants::create),
         )
-        .route("/admin/v1/tenants/{id}", get(admin::tenants::get))
+        .route(
+            "/admin/v1/tenants/{id}",
+            get(admin::tenants::get).patch(admin::tenants::change),
+        )
+        .route(
+            "/admin/v1/tenants/{id}/suspend",
+            post(admin::tenants::suspend),
+        )
+        .route(
+            "/admin/v1/tenants/{id}/resume",
+            post(admin::tenants::resume),
+        )
+        .route(
+            "/admin/v1/tenants/{id}/quota",
+            get(admin::quota::get).put(admin::quota::put),
+        )
         .route("/admin/v1/tenants/{id}/grants", post(admin::grants::create))
         .route(
             "/admin/v1/tenants/{id}/keys",
@@ -44,6 +69,19 @@ pub fn api(gateway: &Gateway, with_callbacks: bool) -> Router {
             "/admin/v1/tenants/{id}/keys/{key}",
             delete(admin::keys::delete),
         )
+        .route(
+            "/admin/v1/tenants/{id}/keys/{key}/rotate",
+            post(admin::keys::rotate),
+        )
+        .route("/admin/v1/tenants/{id}/users", get(admin::reports::users))
+        .route("/admin/v1/tenants/{id}/journal", get(admin::journal::list))
+        .route(
+            "/admin/v1/tenants/{id}/tasks/{task}/timeline",
+            get(admin::reports::task_timeline),
+        )
+        .route("/admin/v1/tasks", get(admin::reports::tasks))
+        .route("/admin/v1/usage", get(admin::reports::usage))
+        .route("/admin/v1/refused", get(admin::reports::refused))
         .route("/admin/v1/ledger/verify", get(admin::ledger::verify))
         .route("/admin/v1/unknown", get(admin::unknown::list))
         .route("/admin/v1/unknown/{task}", post(admin::unknown::decide));

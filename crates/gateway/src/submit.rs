@@ -10,16 +10,19 @@ mod drive;
 
 use bytes::Bytes;
 use evogate_models::life::submit::{HoldError, Intent};
+use evogate_models::quota::{Period, RateState, Windows};
 use evogate_models::task::{State, Task};
 use evogate_models::time::millis;
 use evogate_models::{Credits, Millis, TaskId};
 use evogate_store::{StoreError, Submit, SubmitError, Submitted, TaskCommand};
+use jiff::tz::TimeZone;
 
 use crate::context::Context;
 use crate::error::ApiError;
 use crate::state::Gateway;
 use crate::submit::desk::Desk;
 use crate::token::Claims;
+use crate::windows;
 
 /// Nothing is sent later than this after the hold was taken or renewed (invariant 7).
 pub const SEND_WITHIN: Millis = 5_000;
@@ -36,6 +39,8 @@ pub struct Order {
     pub intent: Intent,
     /// The body for EvoLink, with our callback URL in it.
     pub body: Bytes,
+    /// The version of the tenant by which the intent was made.
+    pub policy: u64,
 }
 
 /// What the client gets.
@@ -47,6 +52,8 @@ pub struct Answer {
     pub replay: bool,
     /// What the tenant may still hold.
     pub available: Credits,
+    /// The tenant's rate of submits, where it has a limit and this one counted.
+    pub rate: Option<RateState>,
 }
 
 impl Gateway {
@@ -98,26 +105,32 @@ async fn hold_and_send(
     context: &Context,
     desk: &Desk,
 ) -> Result<Answer, ApiError> {
-    let Order { mut intent, body } = order;
+    let Order {
+        mut intent,
+        body,
+        policy,
+    } = order;
     if gateway.config.evolink.honours_idempotency {
         intent.resend = std::str::from_utf8(&body).ok().map(str::to_owned);
     }
     let kind = intent.spec.kind;
     let permit = gateway.breaker.permit();
     let may_create = permit.is_ok() && !gateway.background.is_stopping();
-    let held = match gateway.store.submit(Submit { intent, may_create }).await {
+    let windows = intent.windows;
+    let held = match hold(gateway, intent, policy, may_create).await {
         Ok(held) => held,
         Err(SubmitError::NotNow) => {
             count("not_now");
             let seconds = permit.err().map(|open| seconds(open.retry_after));
             return Err(ApiError::upstream_unavailable(NOT_ANSWERING, seconds));
         }
-        Err(error) => return Err(not_held(error)),
+        Err(error) => return Err(not_held(error, &windows)),
     };
     let Submitted {
         task,
         replay,
         account,
+        rate,
     } = held;
     context.set_task(&task.id);
     if replay {
@@ -127,7 +140,7 @@ async fn hold_and_send(
     let Ok(permit) = permit else {
         return Err(ApiError::internal(&"a hold without a permit"));
     };
-    desk.publish(gateway, &task, account.available);
+    desk.publish(gateway, &task, account.available, rate);
     drive::Drive {
         gateway,
         desk,
@@ -135,6 +148,7 @@ async fn hold_and_send(
         body,
         trace: context.trace(),
         available: account.available,
+        rate,
     }
     .run(task, permit)
     .await
@@ -149,26 +163,67 @@ fn answer_replay(task: Task, available: Credits) -> Result<Answer, ApiError> {
         task,
         replay: true,
         available,
+        rate: None,
     })
 }
 
-fn not_held(error: SubmitError) -> ApiError {
+/// Takes the hold. A tenant that was changed since the intent was made is looked at again, once: its
+/// windows may lie in another time zone now.
+async fn hold(
+    gateway: &Gateway,
+    mut intent: Intent,
+    policy: u64,
+    may_create: bool,
+) -> Result<Submitted, SubmitError> {
+    let submit = |intent, policy| Submit {
+        intent,
+        policy: Some(policy),
+        may_create,
+    };
+    match gateway.store.submit(submit(intent.clone(), policy)).await {
+        Err(SubmitError::StalePolicy) => {
+            gateway.auth.forget(&intent.tenant);
+            let tenant = gateway.auth.policy(&gateway.store, &intent.tenant).await?;
+            let tenant = tenant.ok_or(SubmitError::NoTenant)?;
+            let zone = windows::time_zone(&tenant.quota.time_zone).unwrap_or(TimeZone::UTC);
+            intent.windows = windows::windows(gateway.store.now(), &zone);
+            gateway.store.submit(submit(intent, tenant.version)).await
+        }
+        other => other,
+    }
+}
+
+fn not_held(error: SubmitError, windows: &Windows) -> ApiError {
     match error {
-        SubmitError::NoTenant => ApiError::unauthorized(),
+        SubmitError::NoTenant | SubmitError::NoKey => ApiError::unauthorized(),
         SubmitError::Suspended => ApiError::suspended(),
         SubmitError::KeyMismatch => ApiError::idempotency_mismatch(),
+        SubmitError::Denied { denied, required } => {
+            count("denied");
+            ApiError::denied(denied, required, |period| resets(windows, period))
+        }
         SubmitError::Hold(HoldError::InsufficientCredits {
             required,
             available,
-        }) => {
-            count("insufficient_credits");
-            ApiError::insufficient_credits(required, available)
-        }
+        }) => ApiError::insufficient_credits(required, available),
         SubmitError::Hold(HoldError::Ledger(error)) => ApiError::internal(&error),
-        SubmitError::NotNow => ApiError::upstream_unavailable("Please retry", None),
+        SubmitError::NotNow | SubmitError::StalePolicy => {
+            ApiError::upstream_unavailable("The gateway could not take it now; please retry", None)
+        }
         SubmitError::Exists(id) => ApiError::internal(&format_args!("{id} was minted twice")),
         SubmitError::Store(error) => error.into(),
     }
+}
+
+/// When the next window of that period begins.
+fn resets(windows: &Windows, period: Period) -> Option<String> {
+    let at = Period::ALL
+        .into_iter()
+        .zip(windows.0)
+        .find(|(of, _)| *of == period);
+    let (_, next) = at.map(|(_, window)| window)?;
+    let next = jiff::Timestamp::from_millisecond(next.millis()).ok()?;
+    Some(next.strftime("%FT%TZ").to_string())
 }
 
 fn count(outcome: &'static str) {

@@ -59,6 +59,9 @@ pub struct Entry {
     /// The admin's note on a grant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// Who granted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 /// A tenant's account as its journal tells it.

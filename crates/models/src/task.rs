@@ -12,6 +12,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::note::Why;
+use crate::quota::Starts;
 use crate::{Credits, KeyId, Refusal, TaskId, TenantId, Timestamp, UpstreamId};
 
 /// What a task makes.
@@ -276,6 +277,9 @@ pub struct Task {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Timestamp>,
+    /// The beginnings of the quota windows that its hold was taken in.
+    #[serde(default)]
+    pub windows: Starts,
     /// When it is given up though EvoLink has it.
     pub deadline: Timestamp,
 }

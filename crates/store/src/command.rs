@@ -5,6 +5,7 @@ use evogate_models::life::bind::Found;
 use evogate_models::life::news::Cancel;
 use evogate_models::life::submit::Intent;
 use evogate_models::note::Why;
+use evogate_models::quota::RateState;
 use evogate_models::report::Report;
 use evogate_models::task::Task;
 use evogate_models::{Millis, Refusal, Timestamp, UpstreamId};
@@ -14,12 +15,14 @@ use evogate_models::{Millis, Refusal, Timestamp, UpstreamId};
 pub struct Submit {
     /// What is asked for.
     pub intent: Intent,
+    /// The version of the tenant that the caller looked at; with another one nothing is made.
+    pub policy: Option<u64>,
     /// May something new be made? Repeats of known requests are answered either way.
     pub may_create: bool,
 }
 
 /// What a submit got.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submitted {
     /// The task: a new one with its hold, which the caller sends under the lease in it; or the one
     /// that the same request made before.
@@ -28,6 +31,8 @@ pub struct Submitted {
     pub replay: bool,
     /// The tenant's account from now on.
     pub account: Account,
+    /// The tenant's rate of submits, where it has a limit and this one counted.
+    pub rate: Option<RateState>,
 }
 
 /// A move of a task. The rules are the functions of the same names in `evogate_models::life`.
@@ -120,7 +125,7 @@ pub enum TaskCommand {
 }
 
 /// What a command did.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskOutcome {
     /// The task from now on.
     pub task: Task,

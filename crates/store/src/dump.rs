@@ -8,18 +8,43 @@ use evogate_models::event::Delivery;
 use evogate_models::idempotency;
 use evogate_models::journal::Entry;
 use evogate_models::note::Note;
+use evogate_models::quota::{Rate, Usage};
 use evogate_models::task::Task;
 use evogate_models::{EventId, KeyId, TaskId, TenantId, Timestamp, UpstreamId};
 
+use serde_json::Value;
+
+use crate::admin::AdminRecord;
+use crate::audit::AuditEntry;
 use crate::record::{KeyRecord, Tenant};
+use crate::refused::Refused;
+use crate::usage::{Day, SeenUser, Sums};
 
 /// See the module.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Dump {
     /// The tenants, by id.
     pub tenants: BTreeMap<TenantId, Tenant>,
     /// Their accounts, each with the number of its last journal entry.
     pub accounts: BTreeMap<TenantId, (Account, u64)>,
+    /// What their quotas count: unfinished tasks, the rate of submits, the windows.
+    pub counters: BTreeMap<TenantId, (u32, Rate, Usage)>,
+    /// What the windows of their users (`u:…`) and keys (`k:…`) have counted.
+    pub usage: BTreeMap<(TenantId, String), Usage>,
+    /// Sums by tenant, day, and user, key and model.
+    pub daily: BTreeMap<(TenantId, Day, String), Sums>,
+    /// The users that were seen.
+    pub users: BTreeMap<(TenantId, String), SeenUser>,
+    /// Grants by the admins' idempotency keys.
+    pub grants: BTreeMap<(TenantId, String), Value>,
+    /// The admins' keys.
+    pub admins: BTreeMap<KeyId, AdminRecord>,
+    /// The admins' keys' digests, and whose they are.
+    pub admin_digests: BTreeMap<Vec<u8>, KeyId>,
+    /// The audit trail.
+    pub audit: Vec<AuditEntry>,
+    /// Refused submits, the oldest first.
+    pub refused: Vec<Refused>,
     /// Their journals.
     pub journal: BTreeMap<TenantId, Vec<Entry>>,
     /// The keys.

@@ -9,6 +9,8 @@
 )]
 
 mod admin;
+mod books;
+mod count;
 mod due;
 mod dump;
 mod outbox;
@@ -18,6 +20,9 @@ mod table;
 mod turn;
 mod verify;
 mod writer;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -52,6 +57,10 @@ impl Embedded {
             .set_cache_size(cache)
             .create(path)
             .map_err(|error| StoreError::Unavailable(format!("{}: {error}", path.display())))?;
+        Self::on(db, clock)
+    }
+
+    fn on(db: Database, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let db = Arc::new(db);
         table::prepare(&db, clock.now())?;
         let writer = Writer::start(Arc::clone(&db))?;

@@ -1,12 +1,13 @@
 //! Why the store did not do what it was asked.
 
-use evogate_models::TaskId;
 use evogate_models::account::LedgerError;
 use evogate_models::life::LifeError;
 use evogate_models::life::submit::HoldError;
+use evogate_models::quota::Denied;
+use evogate_models::{Credits, TaskId};
 
 /// The store itself failed. A mutation that failed so changed nothing.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// The engine can't be reached or can't write (disk full, I/O error, closed).
     #[error("the store is unavailable: {0}")]
@@ -17,7 +18,7 @@ pub enum StoreError {
 }
 
 /// Why a submit did not get its hold.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SubmitError {
     /// No such tenant.
     #[error("no such tenant")]
@@ -31,6 +32,20 @@ pub enum SubmitError {
     /// The caller said that nothing new may be made now, and the request is not a repeat.
     #[error("nothing new is taken at the moment")]
     NotNow,
+    /// The tenant was changed since the caller looked: look again, then ask again.
+    #[error("the tenant was changed meanwhile")]
+    StalePolicy,
+    /// The key was taken away or has run out.
+    #[error("the key is gone")]
+    NoKey,
+    /// The quota or the balance does not admit it.
+    #[error("the quota does not admit it: {denied:?}")]
+    Denied {
+        /// Which limit.
+        denied: Denied,
+        /// The estimate.
+        required: Credits,
+    },
     /// A task of that id exists (the ids are random: try another).
     #[error("{0} exists")]
     Exists(TaskId),
@@ -43,7 +58,7 @@ pub enum SubmitError {
 }
 
 /// Why a task did not move on.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TurnError {
     /// The tenant has no such task.
     #[error("no such task")]
@@ -60,7 +75,7 @@ pub enum TurnError {
 }
 
 /// Why a tenant, a key or a grant was not made.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TenantError {
     /// No such tenant.
     #[error("no such tenant")]
@@ -71,6 +86,9 @@ pub enum TenantError {
     /// It exists already.
     #[error("it exists already")]
     Exists,
+    /// The admin's idempotency key was used with another grant.
+    #[error("the idempotency key was used with another grant")]
+    KeyMismatch,
     /// The account can't take the entry, or the tenant does not have what is to be taken back.
     #[error(transparent)]
     Ledger(#[from] LedgerError),

@@ -5,6 +5,8 @@
 //! writes; none of them decides anything itself: the rules are `evogate_models::life`. Only in this
 //! crate are keys built and bytes encoded.
 
+pub mod admin;
+pub mod audit;
 pub mod clock;
 pub mod command;
 #[doc(hidden)]
@@ -12,10 +14,16 @@ pub mod dump;
 mod embedded;
 pub mod error;
 pub mod record;
+pub mod refused;
 mod store;
+pub mod usage;
 
+pub use admin::{AdminRecord, Grant, Granted, KeyChange, Role, TenantChange};
+pub use audit::{Actor, AuditEntry};
 pub use clock::{Clock, ManualClock, Random, SystemClock, SystemRandom};
 pub use command::{Submit, Submitted, TaskCommand, TaskOutcome};
 pub use error::{StoreError, SubmitError, TenantError, TurnError};
-pub use record::{KeyRecord, Tenant, TenantView, Verification, Violation};
+pub use record::{
+    KeyRecord, KeySecret, Scope, Tenant, TenantView, UnknownScope, Verification, Violation,
+};
 pub use store::{Store, TaskFilter, TaskPage};

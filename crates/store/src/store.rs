@@ -4,18 +4,23 @@ use std::path::Path;
 use std::sync::Arc;
 
 use evogate_models::event::{Attempt, Delivery, DeliveryState};
+use evogate_models::journal::Entry;
 use evogate_models::note::Note;
 use evogate_models::task::Task;
 use evogate_models::view::Shown;
-use evogate_models::{Credits, EventId, KeyId, Millis, TaskId, TenantId, Timestamp, UpstreamId};
+use evogate_models::{EventId, KeyId, Millis, TaskId, TenantId, Timestamp, UpstreamId};
 use tokio::sync::Notify;
 
+use crate::admin::{AdminRecord, Grant, Granted, KeyChange, TenantChange};
+use crate::audit::{Actor, AuditEntry};
 use crate::clock::Clock;
 use crate::command::{Submit, Submitted, TaskCommand, TaskOutcome};
 use crate::dump::Dump;
 use crate::embedded::Embedded;
 use crate::error::{StoreError, SubmitError, TenantError, TurnError};
 use crate::record::{KeyRecord, Tenant, TenantView, Verification};
+use crate::refused::Refused;
+use crate::usage::{Day, SeenUser, UsageRow};
 
 /// Which of a tenant's tasks a list shows.
 #[derive(Debug, Clone, Default)]
@@ -96,8 +101,22 @@ impl Store {
     }
 
     /// Makes a tenant.
-    pub async fn create_tenant(&self, tenant: Tenant) -> Result<TenantView, TenantError> {
-        on!(self.create_tenant(tenant))
+    pub async fn create_tenant(
+        &self,
+        tenant: Tenant,
+        by: &Actor,
+    ) -> Result<TenantView, TenantError> {
+        on!(self.create_tenant(tenant, by))
+    }
+
+    /// Changes a tenant: in force for every submit that begins after this.
+    pub async fn change_tenant(
+        &self,
+        id: &TenantId,
+        change: TenantChange,
+        by: &Actor,
+    ) -> Result<TenantView, TenantError> {
+        on!(self.change_tenant(id, change, by))
     }
 
     /// A tenant and its account.
@@ -110,24 +129,117 @@ impl Store {
         on!(self.tenants())
     }
 
-    /// Grants credits, or takes some back when `amount` is negative: never more than is available.
-    pub async fn grant(
-        &self,
-        tenant: &TenantId,
-        amount: Credits,
-        note: Option<String>,
-    ) -> Result<TenantView, TenantError> {
-        on!(self.grant(tenant, amount, note))
+    /// Grants credits, or takes some back when the amount is negative: never more than is available.
+    pub async fn grant(&self, grant: Grant, by: &Actor) -> Result<Granted, TenantError> {
+        on!(self.grant(grant, by))
     }
 
     /// Adds a key.
-    pub async fn add_key(&self, key: KeyRecord) -> Result<(), TenantError> {
-        on!(self.add_key(key))
+    pub async fn add_key(&self, key: KeyRecord, by: &Actor) -> Result<(), TenantError> {
+        on!(self.add_key(key, by))
+    }
+
+    /// Changes a key.
+    pub async fn change_key(
+        &self,
+        tenant: &TenantId,
+        id: &KeyId,
+        change: KeyChange,
+        by: &Actor,
+    ) -> Result<KeyRecord, TenantError> {
+        on!(self.change_key(tenant, id, change, by))
     }
 
     /// Takes a key away; its secret is worth nothing from now on.
-    pub async fn delete_key(&self, tenant: &TenantId, id: &KeyId) -> Result<(), TenantError> {
-        on!(self.delete_key(tenant, id))
+    pub async fn delete_key(
+        &self,
+        tenant: &TenantId,
+        id: &KeyId,
+        by: &Actor,
+    ) -> Result<(), TenantError> {
+        on!(self.delete_key(tenant, id, by))
+    }
+
+    /// Adds an admin's key.
+    pub async fn add_admin(&self, admin: AdminRecord, by: &Actor) -> Result<(), TenantError> {
+        on!(self.add_admin(admin, by))
+    }
+
+    /// Takes an admin's key away.
+    pub async fn delete_admin(&self, id: &KeyId, by: &Actor) -> Result<(), TenantError> {
+        on!(self.delete_admin(id, by))
+    }
+
+    /// The admins' keys, by id.
+    pub async fn admins(&self) -> Result<Vec<AdminRecord>, StoreError> {
+        on!(self.admins())
+    }
+
+    /// The admin's key whose secret has this digest.
+    pub async fn admin_by_digest(
+        &self,
+        digest: &[u8; 32],
+    ) -> Result<Option<AdminRecord>, StoreError> {
+        on!(self.admin_by_digest(digest))
+    }
+
+    /// Up to `limit` of a tenant's journal entries, in order, after the one numbered `after`.
+    pub async fn journal(
+        &self,
+        tenant: &TenantId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        on!(self.journal(tenant, after, limit))
+    }
+
+    /// Up to `limit` entries of the audit trail, newest first, before the one numbered `before`.
+    pub async fn audit(
+        &self,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        on!(self.audit(before, limit))
+    }
+
+    /// Up to `limit` tasks of all tenants that `keep` keeps, by tenant and id, after the one named.
+    pub async fn all_tasks(
+        &self,
+        after: Option<(TenantId, TaskId)>,
+        limit: usize,
+        keep: impl Fn(&Task) -> bool + Send + 'static,
+    ) -> Result<Vec<Task>, StoreError> {
+        on!(self.all_tasks(after, limit, keep))
+    }
+
+    /// Sums by day, user, key and model, of one tenant or all, for the days `from` to `to`.
+    pub async fn usage(
+        &self,
+        tenant: Option<&TenantId>,
+        from: Day,
+        to: Day,
+    ) -> Result<Vec<UsageRow>, StoreError> {
+        on!(self.usage(tenant, from, to))
+    }
+
+    /// The users that were seen in a tenant's submits.
+    pub async fn users(&self, tenant: &TenantId) -> Result<Vec<SeenUser>, StoreError> {
+        on!(self.users(tenant))
+    }
+
+    /// Keeps a refused submit for some days.
+    pub async fn note_refused(&self, refused: Refused) -> Result<(), StoreError> {
+        on!(self.note_refused(refused))
+    }
+
+    /// Up to `limit` refused submits, newest first, of one tenant or all, of one request or all.
+    pub async fn refused(
+        &self,
+        tenant: Option<&TenantId>,
+        request_id: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Refused>, StoreError> {
+        on!(self.refused(tenant, request_id, limit))
     }
 
     /// A tenant's keys, by id.

@@ -1,95 +1,52 @@
-//! `/admin/v1/tenants/{id}/keys`: a tenant's keys. A key is shown once, when it is minted.
+//! `/admin/v1/tenants/{id}/keys`: a tenant's keys, for admins.
 
-use axum::Json;
 use axum::extract::Request;
-use axum::http::StatusCode;
-use axum::http::header::CACHE_CONTROL;
-use axum::response::{IntoResponse as _, Response};
-use evogate_models::KeyId;
-use evogate_store::KeyRecord;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use axum::response::Response;
+use evogate_store::Scope;
 
-use super::{KeyPath, TenantPath};
-use crate::auth::{Admin, digest, mint_key};
+use super::{By, KeyPath, TenantPath};
+use crate::auth::{Admin, Viewer};
 use crate::error::ApiError;
+use crate::keys;
 use crate::state::Gateway;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct New {
-    name: Option<String>,
-}
-
-fn shown(key: &KeyRecord) -> Value {
-    json!({
-        "object": "key",
-        "id": key.id,
-        "tenant": key.tenant,
-        "name": key.name,
-        "created": key.created.seconds(),
-    })
-}
-
-/// `POST …/keys {name}`
+/// `POST …/keys {name, user?, scopes?, expires_in?, credit_cap?}`
 pub async fn create(
     gateway: Gateway,
     admin: Admin,
+    by: By,
     TenantPath(tenant): TenantPath,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let new: New = super::json(request).await?;
-    let name = new.name.unwrap_or_else(|| "key".to_owned());
-    let key = mint_key(&*gateway.random);
-    let record = KeyRecord {
-        id: KeyId::mint(gateway.random.bits()),
-        tenant,
-        name: super::text("name", &name)?,
-        created: gateway.store.now(),
-        digest: digest(&key),
-    };
-    gateway.store.add_key(record.clone()).await?;
-    tracing::info!(tenant = %record.tenant, key = %record.id, admin = admin.name, "key minted");
-    let mut body = shown(&record);
-    if let Some(fields) = body.as_object_mut() {
-        fields.insert("key".to_owned(), key.into());
-    }
-    Ok((
-        StatusCode::CREATED,
-        [(CACHE_CONTROL, "no-store")],
-        Json(body),
-    )
-        .into_response())
+    keys::create(&gateway, tenant, &by.actor(&admin), &Scope::ALL, request).await
 }
 
 /// `GET …/keys`
 pub async fn list(
     gateway: Gateway,
-    _: Admin,
+    _: Viewer,
     TenantPath(tenant): TenantPath,
 ) -> Result<Response, ApiError> {
-    gateway
-        .store
-        .tenant(&tenant)
-        .await?
-        .ok_or_else(ApiError::tenant_not_found)?;
-    let data: Vec<Value> = gateway
-        .store
-        .keys(&tenant)
-        .await?
-        .iter()
-        .map(shown)
-        .collect();
-    Ok(Json(json!({ "object": "list", "total": data.len(), "data": data })).into_response())
+    keys::list(&gateway, &tenant).await
+}
+
+/// `POST …/keys/{key}/rotate {overlap?}`
+pub async fn rotate(
+    gateway: Gateway,
+    admin: Admin,
+    by: By,
+    KeyPath(tenant, key): KeyPath,
+    request: Request,
+) -> Result<Response, ApiError> {
+    keys::rotate(&gateway, &tenant, &key, &by.actor(&admin), request).await
 }
 
 /// `DELETE …/keys/{key}`
 pub async fn delete(
     gateway: Gateway,
     admin: Admin,
+    by: By,
     KeyPath(tenant, key): KeyPath,
 ) -> Result<Response, ApiError> {
-    gateway.store.delete_key(&tenant, &key).await?;
-    tracing::info!(%tenant, %key, admin = admin.name, "key deleted");
-    Ok(Json(json!({ "object": "key", "id": key, "deleted": true })).into_response())
+    keys::delete(&gateway, &tenant, &key, &by.actor(&admin)).await
 }

@@ -6,7 +6,7 @@ use evogate_models::credits::Decimal;
 use evogate_store::Violation;
 use serde::Serialize;
 
-use crate::auth::Admin;
+use crate::auth::Viewer;
 use crate::error::ApiError;
 use crate::state::Gateway;
 
@@ -20,7 +20,7 @@ struct Verified {
 }
 
 /// Answers what was found.
-pub async fn verify(gateway: Gateway, _: Admin) -> Result<Response, ApiError> {
+pub async fn verify(gateway: Gateway, _: Viewer) -> Result<Response, ApiError> {
     let found = gateway.store.verify().await?;
     Ok(Json(Verified {
         tenants: found.tenants,

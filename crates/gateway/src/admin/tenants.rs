@@ -1,4 +1,4 @@
-//! `/admin/v1/tenants`: make, list and read tenants.
+//! `/admin/v1/tenants`: make, list, read, change, suspend and resume tenants.
 
 use axum::Json;
 use axum::extract::Request;
@@ -6,12 +6,12 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use evogate_models::TenantId;
 use evogate_models::credits::Decimal;
-use evogate_store::{Tenant, TenantError, TenantView};
+use evogate_models::quota::Quota;
+use evogate_store::{Tenant, TenantChange, TenantError, TenantView};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
-use super::TenantPath;
-use crate::auth::Admin;
+use super::{By, Paged, TenantPath};
+use crate::auth::{Admin, Viewer};
 use crate::error::ApiError;
 use crate::state::Gateway;
 
@@ -25,6 +25,8 @@ pub(super) struct Shown {
     suspended: bool,
     unlimited: bool,
     credits: Credits,
+    tasks_in_flight: u32,
+    quota: Quota,
 }
 
 #[derive(Serialize)]
@@ -37,20 +39,27 @@ struct Credits {
 
 impl From<TenantView> for Shown {
     fn from(view: TenantView) -> Self {
-        let TenantView { tenant, account } = view;
+        let TenantView {
+            tenant,
+            account,
+            tasks_in_flight,
+            ..
+        } = view;
         Self {
             object: "tenant",
             id: tenant.id,
             name: tenant.name,
             created: tenant.created.seconds(),
             suspended: tenant.suspended,
-            unlimited: tenant.unlimited,
+            unlimited: tenant.quota.unlimited,
             credits: Credits {
                 granted: Decimal(account.granted),
                 available: Decimal(account.available),
                 held: Decimal(account.held),
                 spent: Decimal(account.spent),
             },
+            tasks_in_flight,
+            quota: tenant.quota,
         }
     }
 }
@@ -66,6 +75,7 @@ struct New {
 pub async fn create(
     gateway: Gateway,
     admin: Admin,
+    by: By,
     request: Request,
 ) -> Result<Response, ApiError> {
     let new: New = super::json(request).await?;
@@ -75,44 +85,37 @@ pub async fn create(
         Some(name) => super::text("name", &name)?,
         None => id.to_string(),
     };
-    let mut webhook_secret = vec![0; 32];
-    gateway.random.fill(&mut webhook_secret);
-    let tenant = Tenant {
-        id: id.clone(),
-        name,
-        created: gateway.store.now(),
-        suspended: false,
-        unlimited: false,
-        webhook_secret,
-    };
-    let view = gateway
-        .store
-        .create_tenant(tenant)
-        .await
-        .map_err(|error| match error {
-            TenantError::Exists => ApiError::exists(&format!("The tenant {id}")),
-            other => other.into(),
-        })?;
-    tracing::info!(tenant = %id, admin = admin.name, "tenant created");
+    let mut secret = vec![0; 32];
+    gateway.random.fill(&mut secret);
+    let tenant = Tenant::new(id.clone(), name, gateway.store.now(), secret);
+    let made = gateway.store.create_tenant(tenant, &by.actor(&admin)).await;
+    let view = made.map_err(|error| match error {
+        TenantError::Exists => ApiError::exists(&format!("The tenant {id}")),
+        other => other.into(),
+    })?;
     Ok((StatusCode::CREATED, Json(Shown::from(view))).into_response())
 }
 
-/// `GET /admin/v1/tenants`
-pub async fn list(gateway: Gateway, _: Admin) -> Result<Response, ApiError> {
-    let data: Vec<Shown> = gateway
+/// `GET /admin/v1/tenants?search=&page=&page_size=`: `search` is a part of the id or the name.
+pub async fn list(gateway: Gateway, _: Viewer, paged: Paged) -> Result<Response, ApiError> {
+    let needle = paged.search.to_lowercase();
+    let found: Vec<TenantView> = gateway
         .store
         .tenants()
         .await?
         .into_iter()
-        .map(Shown::from)
+        .filter(|view| {
+            view.tenant.id.as_str().contains(&needle)
+                || view.tenant.name.to_lowercase().contains(&needle)
+        })
         .collect();
-    Ok(Json(json!({ "object": "list", "total": data.len(), "data": data })).into_response())
+    Ok(paged.answer(found, Shown::from))
 }
 
 /// `GET /admin/v1/tenants/{id}`
 pub async fn get(
     gateway: Gateway,
-    _: Admin,
+    _: Viewer,
     TenantPath(id): TenantPath,
 ) -> Result<Response, ApiError> {
     let view = gateway
@@ -120,5 +123,76 @@ pub async fn get(
         .tenant(&id)
         .await?
         .ok_or_else(ApiError::tenant_not_found)?;
+    Ok(Json(Shown::from(view)).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    name: Option<String>,
+    suspended: Option<bool>,
+}
+
+/// `PATCH /admin/v1/tenants/{id} {name?, suspended?}`
+pub async fn change(
+    gateway: Gateway,
+    admin: Admin,
+    by: By,
+    TenantPath(id): TenantPath,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let change: Change = super::json(request).await?;
+    let name = change
+        .name
+        .as_deref()
+        .map(|name| super::text("name", name))
+        .transpose()?;
+    let change = TenantChange {
+        name,
+        suspended: change.suspended,
+        quota: None,
+    };
+    let view = gateway
+        .store
+        .change_tenant(&id, change, &by.actor(&admin))
+        .await?;
+    Ok(Json(Shown::from(view)).into_response())
+}
+
+/// `POST /admin/v1/tenants/{id}/suspend`: it submits nothing, still reads, and finishes what it has.
+pub async fn suspend(
+    gateway: Gateway,
+    admin: Admin,
+    by: By,
+    path: TenantPath,
+) -> Result<Response, ApiError> {
+    set_suspended(gateway, admin, by, path, true).await
+}
+
+/// `POST /admin/v1/tenants/{id}/resume`
+pub async fn resume(
+    gateway: Gateway,
+    admin: Admin,
+    by: By,
+    path: TenantPath,
+) -> Result<Response, ApiError> {
+    set_suspended(gateway, admin, by, path, false).await
+}
+
+async fn set_suspended(
+    gateway: Gateway,
+    admin: Admin,
+    by: By,
+    TenantPath(id): TenantPath,
+    suspended: bool,
+) -> Result<Response, ApiError> {
+    let change = TenantChange {
+        suspended: Some(suspended),
+        ..TenantChange::default()
+    };
+    let view = gateway
+        .store
+        .change_tenant(&id, change, &by.actor(&admin))
+        .await?;
     Ok(Json(Shown::from(view)).into_response())
 }

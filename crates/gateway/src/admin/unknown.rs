@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use axum::Json;
-use axum::extract::{Path, Request};
+use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use evogate_models::credits::Decimal;
 use evogate_models::life::LifeError;
@@ -14,9 +14,10 @@ use evogate_models::{TaskId, TenantId, Timestamp, UpstreamId};
 use evogate_store::{TaskCommand, TurnError};
 use serde::{Deserialize, Serialize};
 
-use crate::auth::Admin;
+use crate::auth::{Admin, Viewer};
 use crate::error::ApiError;
 use crate::evolink::{ListEntry, ReadOutcome, Trace};
+use crate::path::Segment;
 use crate::reconcile;
 use crate::state::Gateway;
 
@@ -65,7 +66,7 @@ impl From<&ListEntry> for Candidate {
 }
 
 /// `GET /admin/v1/unknown`
-pub async fn list(gateway: Gateway, _: Admin) -> Result<Response, ApiError> {
+pub async fn list(gateway: Gateway, _: Viewer) -> Result<Response, ApiError> {
     let tasks = gateway.store.unbound().await?;
     let unknown: Vec<&Task> = tasks
         .iter()
@@ -131,7 +132,7 @@ struct Decided {
 pub async fn decide(
     gateway: Gateway,
     admin: Admin,
-    Path(task): Path<String>,
+    Segment(task): Segment,
     request: Request,
 ) -> Result<Response, ApiError> {
     let id: TaskId = task.parse().map_err(|_| ApiError::task_not_found())?;

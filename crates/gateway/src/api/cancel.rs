@@ -53,7 +53,10 @@ pub async fn post(
         (_, Some(task)) if matches!(task.state, State::Cancelled) => Ok(task_answer(&task)),
         // It ended in another way while the wish was on its way.
         (_, Some(task)) if task.state.is_ended() => answer_ended(&task),
-        (Some(CancelOutcome::Refused(refusal)), _) => Err(ApiError::refused(&refusal)),
+        // EvoLink will not, and says so itself. Where it says that it could, the wish is sent again.
+        (Some(CancelOutcome::Refused(refusal)), Some(task)) if !task.can_cancel => {
+            Err(ApiError::refused(&refusal))
+        }
         (_, task) => Ok(task_answer(&task.unwrap_or(outcome.task))),
     }
 }

@@ -52,7 +52,7 @@ pub async fn get(gateway: Gateway, principal: Scoped<Read>) -> Result<Response, 
             token: Token {
                 remaining_credits: remaining,
                 used_credits: used,
-                unlimited_credits: view.tenant.unlimited,
+                unlimited_credits: view.tenant.quota.unlimited,
             },
             user: User {
                 remaining_credits: remaining,

@@ -93,7 +93,7 @@ async fn estimate(
             assumed: generation.model.assumed(),
         },
         credits_available: amount(available),
-        affordable: view.tenant.unlimited || generation.estimate <= available,
+        affordable: view.tenant.quota.unlimited || generation.estimate <= available,
     })
     .into_response())
 }

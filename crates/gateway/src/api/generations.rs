@@ -8,19 +8,19 @@ use evogate_models::life::submit::Intent;
 use evogate_models::request::{self, Generation, Rejection};
 use evogate_models::task::MediaKind;
 use evogate_models::time::millis;
+use jiff::tz::TimeZone;
 use sha2::{Digest as _, Sha256};
 
-use super::{credits_headers, insert, task_answer};
+use super::refusals::Refusals;
+use super::{credits_headers, insert, rate_headers, task_answer};
 use crate::auth::{Generate, Principal, Scoped};
 use crate::body;
 use crate::context::Context;
 use crate::error::ApiError;
+use crate::headers::idempotency_key;
 use crate::state::Gateway;
 use crate::submit::{self, LEASE, Order, SEND_WITHIN};
-use crate::webhooks;
-
-/// The longest `Idempotency-Key`.
-const MAX_KEY: usize = 255;
+use crate::{webhooks, windows};
 
 /// Submits a video.
 pub async fn videos(
@@ -59,9 +59,40 @@ async fn generate(
     kind: MediaKind,
     request: Request,
 ) -> Result<Response, ApiError> {
+    let route = request.uri().path().to_owned();
+    let refusals = Refusals {
+        gateway: &gateway,
+        principal: &principal,
+        context: &context,
+        route,
+    };
     let idempotency_key = idempotency_key(&request)?;
     let body = body::read(request, gateway.config.submit.max_body).await?;
-    let generation = validate(&gateway, kind, &body)?;
+    match submit_body(&gateway, &principal, &context, kind, idempotency_key, &body).await {
+        Ok(response) => Ok(response),
+        Err(error) => {
+            refusals.note(&error);
+            Err(error)
+        }
+    }
+}
+
+async fn submit_body(
+    gateway: &Gateway,
+    principal: &Principal,
+    context: &Context,
+    kind: MediaKind,
+    idempotency_key: Option<String>,
+    body: &[u8],
+) -> Result<Response, ApiError> {
+    let generation = validate(gateway, kind, body)?;
+    let now = gateway.store.now();
+    let tenant = gateway
+        .auth
+        .policy(&gateway.store, &principal.tenant)
+        .await?;
+    let tenant = tenant.ok_or_else(ApiError::unauthorized)?;
+    let zone = windows::time_zone(&tenant.quota.time_zone).unwrap_or(TimeZone::UTC);
     let intent = Intent {
         id: gateway.new_task_id(),
         tenant: principal.tenant.clone(),
@@ -69,20 +100,29 @@ async fn generate(
         spec: generation.spec(),
         estimate: generation.estimate,
         callback_url: generation.callback_url.clone(),
+        fingerprint: fingerprint(principal, idempotency_key.as_ref(), kind, body),
         idempotency_key,
-        fingerprint: fingerprint(&principal, kind, &body),
         resend: None,
         send_within: SEND_WITHIN,
         lease: LEASE,
         deadline: millis(gateway.config.tasks.deadline),
+        windows: windows::windows(now, &zone),
     };
     let callback = gateway.callback_url(&intent);
     let body = Bytes::from(generation.upstream_body(callback.as_deref()));
-    let answer = submit::submit(&gateway, Order { intent, body }, &context).await?;
+    let order = Order {
+        intent,
+        body,
+        policy: tenant.version,
+    };
+    let answer = submit::submit(gateway, order, context).await?;
     let mut response = task_answer(&answer.task);
     credits_headers(&mut response, &answer.task, answer.available);
     if answer.replay {
         insert(response.headers_mut(), "idempotency-replayed", "true");
+    }
+    if let Some(rate) = answer.rate {
+        rate_headers(&mut response, rate);
     }
     Ok(response)
 }
@@ -102,26 +142,19 @@ pub fn validate<'a>(
     })
 }
 
-/// The client's `Idempotency-Key`: 1 to 255 visible ASCII characters.
-fn idempotency_key(request: &Request) -> Result<Option<String>, ApiError> {
-    let mut values = request.headers().get_all("idempotency-key").iter();
-    let Some(value) = values.next() else {
-        return Ok(None);
-    };
-    let key = value.to_str().unwrap_or_default().trim();
-    let good = (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
-    if !good || values.next().is_some() {
-        let message = "Idempotency-Key must be one value of 1 to 255 visible ASCII characters";
-        return Err(ApiError::invalid("Idempotency-Key", message));
-    }
-    Ok(Some(key.to_owned()))
-}
-
-/// What makes two requests the same: credential, route and body, byte for byte.
-fn fingerprint(principal: &Principal, kind: MediaKind, body: &[u8]) -> String {
+/// What makes two requests the same: route and body, byte for byte; and where no idempotency key says
+/// so, also the credential.
+fn fingerprint(
+    principal: &Principal,
+    idempotency_key: Option<&String>,
+    kind: MediaKind,
+    body: &[u8],
+) -> String {
     use base64::Engine as _;
     let mut hash = Sha256::new();
-    hash.update(principal.credential.to_string());
+    if idempotency_key.is_none() {
+        hash.update(principal.credential.to_string());
+    }
     hash.update([0]);
     hash.update(kind.as_str());
     hash.update([0]);

@@ -10,12 +10,14 @@ use crate::error::ApiError;
 use crate::state::Gateway;
 
 /// Lists the models.
-pub async fn list(gateway: Gateway, _: Scoped<Read>) -> Result<Response, ApiError> {
-    let data: Vec<_> = gateway
-        .config
-        .catalogue
-        .models()
-        .map(Model::describe)
-        .collect();
+pub async fn list(gateway: Gateway, principal: Scoped<Read>) -> Result<Response, ApiError> {
+    let tenant = gateway
+        .auth
+        .policy(&gateway.store, &principal.tenant)
+        .await?;
+    let tenant = tenant.ok_or_else(ApiError::unauthorized)?;
+    let models = gateway.config.catalogue.models();
+    let allowed = models.filter(|model| tenant.quota.allows_model(model.name()));
+    let data: Vec<_> = allowed.map(Model::describe).collect();
     Ok(Json(json!({ "object": "list", "data": data })).into_response())
 }

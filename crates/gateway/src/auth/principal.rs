@@ -9,10 +9,11 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use evogate_models::task::Author;
 use evogate_models::{KeyId, TenantId};
-use evogate_store::KeyRecord;
+use evogate_store::{KeyRecord, Role};
 
 use super::attempt::Attempt;
 use super::failure::{AuthError, Reason};
+use super::key::admin_digest;
 use super::scope::{Needed, Scope, Scopes};
 use crate::error::ApiError;
 use crate::state::Gateway;
@@ -61,8 +62,8 @@ impl Principal {
         Self {
             tenant: key.tenant,
             credential: Credential::Key(key.id),
-            user: None,
-            scopes: Scopes::ALL,
+            user: key.user,
+            scopes: key.scopes.into_iter().collect(),
         }
     }
 
@@ -101,11 +102,19 @@ impl<N> Deref for Scoped<N> {
     }
 }
 
-/// An admin.
+/// An admin who may change things.
 #[derive(Debug, Clone)]
 pub struct Admin {
     /// The admin's name, for the audit trail.
     pub name: String,
+}
+
+/// An admin who may look, whatever else.
+#[derive(Debug, Clone)]
+pub struct Viewer {
+    /// The admin's name.
+    pub name: String,
+    role: Role,
 }
 
 impl FromRequestParts<Gateway> for Principal {
@@ -129,11 +138,14 @@ impl<N: Needed> FromRequestParts<Gateway> for Scoped<N> {
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, ApiError> {
         let principal = Principal::from_request_parts(parts, gateway).await?;
         principal.may(N::SCOPE)?;
+        if N::SCOPE == Scope::Read {
+            gateway.auth.may_read(&gateway.store, &principal.tenant).await?;
+        }
         Ok(Self(principal, PhantomData))
     }
 }
 
-impl FromRequestParts<Gateway> for Admin {
+impl FromRequestParts<Gateway> for Viewer {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, ApiError> {
@@ -142,10 +154,31 @@ impl FromRequestParts<Gateway> for Admin {
         let found = if key.is_some_and(|key| key.matches(attempt.presented.text)) {
             Ok(Self {
                 name: "bootstrap".to_owned(),
+                role: Role::Admin,
             })
         } else {
-            Err(AuthError::from(Reason::AdminKey))
+            let digest = admin_digest(attempt.presented.text);
+            match gateway.store.admin_by_digest(&digest).await {
+                Ok(Some(admin)) => Ok(Self {
+                    name: admin.name,
+                    role: admin.role,
+                }),
+                Ok(None) => Err(AuthError::from(Reason::AdminKey)),
+                Err(error) => Err(AuthError::from(error)),
+            }
         };
         attempt.end(found)
+    }
+}
+
+impl FromRequestParts<Gateway> for Admin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, ApiError> {
+        let viewer = Viewer::from_request_parts(parts, gateway).await?;
+        match viewer.role {
+            Role::Admin => Ok(Self { name: viewer.name }),
+            Role::Viewer => Err(ApiError::permission_denied("admin")),
+        }
     }
 }

@@ -2,60 +2,8 @@
 //! `Scoped<Read>`.
 
 use std::fmt;
-use std::str::FromStr;
 
-/// One thing that a tenant's credential may be good for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Scope {
-    /// Submits, estimates and cancels tasks: spends the tenant's credits.
-    Generate,
-    /// Reads the tenant's tasks, credits and models.
-    Read,
-    /// Sees and sets where the tenant's webhooks go, and their secret.
-    Webhooks,
-    /// Manages the tenant's own keys, and sees what all of its users use.
-    TenantAdmin,
-}
-
-/// A text that names no scope.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be one of generate, read, webhooks, tenant_admin")]
-pub struct UnknownScope;
-
-impl Scope {
-    /// Every scope.
-    pub const ALL: [Self; 4] = [
-        Self::Generate,
-        Self::Read,
-        Self::Webhooks,
-        Self::TenantAdmin,
-    ];
-
-    /// As keys and tokens say it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Generate => "generate",
-            Self::Read => "read",
-            Self::Webhooks => "webhooks",
-            Self::TenantAdmin => "tenant_admin",
-        }
-    }
-}
-
-impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Scope {
-    type Err = UnknownScope;
-
-    fn from_str(text: &str) -> Result<Self, UnknownScope> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|scope| scope.as_str() == text).ok_or(UnknownScope)
-    }
-}
+pub use evogate_store::{Scope, UnknownScope};
 
 const fn bit(scope: Scope) -> u8 {
     match scope {

@@ -13,6 +13,15 @@ pub(super) struct Signals {
     terminate: Signal,
 }
 
+/// What ends a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// Ctrl-C: somebody may be at the terminal.
+    Interrupt,
+    /// SIGTERM: there is no time for questions.
+    Terminate,
+}
+
 impl Signals {
     pub(super) fn listen() -> Result<Self, Failure> {
         Ok(Self {
@@ -22,10 +31,10 @@ impl Signals {
     }
 
     /// Waits for the next one.
-    async fn next(&mut self) {
+    pub(super) async fn next(&mut self) -> Stop {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => Stop::Interrupt,
+            _ = self.terminate.recv() => Stop::Terminate,
         }
     }
 }

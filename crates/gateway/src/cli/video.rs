@@ -4,7 +4,6 @@
 //! whatever ends the wait early says how to fetch the video later; nothing that may be paid for is sent twice
 //! to somebody who would make it twice; the key is printed nowhere.
 
-mod access;
 mod api;
 mod arguments;
 mod console;
@@ -25,10 +24,11 @@ mod tests;
 
 pub(super) use arguments::Arguments;
 
+use evogate_store::{SystemClock, SystemRandom};
+
 use super::signals::Signals;
 use super::{Failure, environment};
-use access::Access;
-use api::Api;
+use api::{Access, Api};
 use arguments::Order;
 use console::Console;
 use pace::Pace;
@@ -75,16 +75,19 @@ impl<E: Iterator<Item = (String, String)>> Work<E> {
         person: impl Person,
         summary: &mut Summary,
     ) -> Result<(), Problem> {
-        let access = Access::of(&self.arguments, self.environment)?;
-        let order = Order::of(self.arguments, &access)?;
+        let (base_url, key) = (&self.arguments.base_url, &self.arguments.api_key);
+        let access = Access::of(base_url.as_deref(), key.as_ref(), self.environment)?;
+        let order = Order::of(self.arguments, &access, &SystemRandom)?;
         let session = Session {
-            api: Api::new(&access)?,
+            api: &Api::new(&access)?,
             order: &order,
             console,
             person,
+            clock: &SystemClock,
             pace: self.pace,
             deadline: order.deadline(),
             summary,
+            cancelling: false,
         };
         session.run().await
     }

@@ -36,7 +36,7 @@ impl ByteSize {
 }
 
 /// Reads `500ms`, `20s`, `30m`, `26h`, `1d`, or several of them with the larger unit first: `1h30m`.
-pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is not a duration; write 500ms, 20s, 30m, 26h or 1d");
     let mut rest = text;
     let mut units = TIME_UNITS.as_slice();

@@ -264,7 +264,10 @@ impl From<Broken> for Failure {
 /// The status, and EvoLink's code when it is one: no other text of an answer is for logs.
 fn unexpected(status: u16, refusal: Option<&Refusal>) -> String {
     let is_code = |code: &&str| code.bytes().all(|byte| byte.is_ascii_graphic());
-    match refusal.map(|refusal| refusal.code.as_str()).filter(is_code) {
+    // A code of our own list stands where EvoLink gave none: it says nothing beyond the status.
+    let is_ours = |code: &&str| ErrorCode::ALL.iter().any(|ours| ours.as_str() == *code);
+    let code = refusal.map(|refusal| refusal.code.as_str());
+    match code.filter(is_code).filter(|code| !is_ours(code)) {
         Some(code) => format!("HTTP {status} ({code})"),
         None => format!("HTTP {status}"),
     }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use evogate_models::Credits;
+use evogate_models::quota::RateState;
 use evogate_models::task::Task;
 use tokio::sync::Notify;
 
@@ -30,8 +31,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     client: Client,
-    /// The task with its hold, once there is one, and what is left.
-    held: Option<(Task, Credits)>,
+    /// The task with its hold, once there is one, what is left, and the tenant's rate.
+    held: Option<(Task, Credits, Option<RateState>)>,
     outcome: Option<Result<Answer, ApiError>>,
 }
 
@@ -55,9 +56,15 @@ impl Desk {
     }
 
     /// The hold was taken: from now on the client can be given its task.
-    pub(super) fn publish(&self, gateway: &Gateway, task: &Task, available: Credits) {
+    pub(super) fn publish(
+        &self,
+        gateway: &Gateway,
+        task: &Task,
+        available: Credits,
+        rate: Option<RateState>,
+    ) {
         let gone = self.with(|state| {
-            state.held = Some((task.clone(), available));
+            state.held = Some((task.clone(), available, rate));
             state.client == Client::Gone
         });
         if gone {
@@ -117,7 +124,7 @@ impl Desk {
 
 impl State {
     fn give_pending(&mut self) -> Option<Answer> {
-        let (task, available) = self.held.clone()?;
+        let (task, available, rate) = self.held.clone()?;
         if self.client != Client::Waiting || self.outcome.is_some() {
             return None;
         }
@@ -126,6 +133,7 @@ impl State {
             task,
             replay: false,
             available,
+            rate,
         })
     }
 }
@@ -140,7 +148,7 @@ impl Drop for Visit<'_> {
     fn drop(&mut self) {
         let task = self.desk.with(|state| {
             state.client = Client::Gone;
-            state.held.as_ref().map(|(task, _)| task.clone())
+            state.held.as_ref().map(|(task, _, _)| task.clone())
         });
         if let Some(task) = task {
             note_hang_up(self.gateway, &task);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use evogate_models::life::bind::Found;
 use evogate_models::note::{Step, Why};
+use evogate_models::quota::RateState;
 use evogate_models::report::Report;
 use evogate_models::task::{MediaKind, State, Task};
 use evogate_models::time::millis;
@@ -16,7 +17,7 @@ use super::desk::Desk;
 use super::{Answer, LEASE, NOT_ANSWERING, SEND_WITHIN, count, log_store, seconds};
 use crate::breaker::Permit;
 use crate::error::ApiError;
-use crate::evolink::{SubmitCall, SubmitOutcome, Trace};
+use crate::evolink::{ReadOutcome, SubmitCall, SubmitOutcome, Trace};
 use crate::state::Gateway;
 
 /// How often a submit that surely did not reach EvoLink is sent.
@@ -34,6 +35,7 @@ pub(super) struct Drive<'a> {
     pub(super) body: Bytes,
     pub(super) trace: Trace,
     pub(super) available: Credits,
+    pub(super) rate: Option<RateState>,
 }
 
 /// What the client gets; none when it is to be sent again.
@@ -55,11 +57,11 @@ impl Drive<'_> {
         let mut permit = Some(permit);
         let fence = task.fence;
         loop {
-            let outcome = self.send(&task, fence).await;
+            let (outcome, found) = self.send(&task, fence).await;
             if let Some(permit) = permit.take() {
                 judge(permit, &outcome);
             }
-            if let Some(answer) = self.settle(&task, outcome, &mut tries).await {
+            if let Some(answer) = self.settle(&task, outcome, found, &mut tries).await {
                 return answer;
             }
             match self.gateway.breaker.permit() {
@@ -84,9 +86,15 @@ impl Drive<'_> {
     }
 
     /// Records what came of one try. No answer: it is to be sent again.
-    async fn settle(&self, task: &Task, outcome: SubmitOutcome, tries: &mut Tries) -> Done {
+    async fn settle(
+        &self,
+        task: &Task,
+        outcome: SubmitOutcome,
+        found: Found,
+        tries: &mut Tries,
+    ) -> Done {
         match outcome {
-            SubmitOutcome::Accepted(report) => self.accepted(task.clone(), *report).await,
+            SubmitOutcome::Accepted(report) => self.accepted(task.clone(), *report, found).await,
             SubmitOutcome::Refused { refusal, account } => {
                 self.refused(task.clone(), refusal, account).await
             }
@@ -110,9 +118,9 @@ impl Drive<'_> {
     }
 
     /// One call, with the lease renewed while it takes.
-    async fn send(&self, task: &Task, fence: u64) -> SubmitOutcome {
+    async fn send(&self, task: &Task, fence: u64) -> (SubmitOutcome, Found) {
         let State::Submitting { not_after } = task.state else {
-            return SubmitOutcome::TooLate;
+            return (SubmitOutcome::TooLate, Found::Answer);
         };
         let call = self.gateway.evolink.submit(SubmitCall {
             kind: self.kind,
@@ -125,13 +133,32 @@ impl Drive<'_> {
             loop {
                 tokio::time::sleep(RENEW_EVERY).await;
                 // A lease that is lost makes the task unknown; the answer, if one comes, still counts.
-                let _ = self.renew(task, fence).await;
+                let Ok(renewed) = self.renew(task, fence).await else {
+                    continue;
+                };
+                // A callback can come before a slow answer does, and names EvoLink's task.
+                if let Some(report) = self.named_by_callback(&renewed).await {
+                    return report;
+                }
             }
         };
         tokio::select! {
-            outcome = call => outcome,
-            () = renewing => SubmitOutcome::Unknown { why: "renewing ended".to_owned() },
+            outcome = call => (outcome, Found::Answer),
+            report = renewing => (SubmitOutcome::Accepted(report), Found::Callback),
         }
+    }
+
+    /// EvoLink's task that a callback with our token named, if a read shows that it is this one.
+    async fn named_by_callback(&self, task: &Task) -> Option<Box<Report>> {
+        let upstream = task.hint.as_ref()?.upstream.as_ref()?;
+        let outcome = self.gateway.evolink.read(upstream, &self.trace).await;
+        let ReadOutcome::Task(report) = outcome else {
+            return None;
+        };
+        let window = self.gateway.submit_window();
+        let fits = task.fits(report.model.as_deref(), report.created, window);
+        let free = matches!(self.gateway.store.owner(upstream).await, Ok(None));
+        (fits && free).then_some(report)
     }
 
     async fn renew(&self, task: &Task, fence: u64) -> Result<Task, TurnError> {
@@ -150,11 +177,11 @@ impl Drive<'_> {
 
     /// EvoLink has it. If the bind can't be stored now, the client gets its pending task and the
     /// bind is tried on.
-    async fn accepted(&self, task: Task, report: Report) -> Done {
+    async fn accepted(&self, task: Task, report: Report, found: Found) -> Done {
         count("accepted");
         let bind = || TaskCommand::Bind {
             report: report.clone(),
-            found: Found::Answer,
+            found,
             window: self.gateway.submit_window(),
         };
         let answer = match self
@@ -165,7 +192,7 @@ impl Drive<'_> {
         {
             Ok(outcome) => {
                 alarm(&outcome, &report);
-                answer(outcome)
+                self.answer(outcome)
             }
             Err(TurnError::Store(error)) => {
                 log_store("a bind could not be stored; trying on", &task, &error);
@@ -173,9 +200,10 @@ impl Drive<'_> {
                     task: task.clone(),
                     replay: false,
                     available: self.available,
+                    rate: self.rate,
                 }));
                 match persist(|| self.gateway.store.turn(&task.tenant, &task.id, bind())).await {
-                    Ok(outcome) => answer(outcome),
+                    Ok(outcome) => self.answer(outcome),
                     Err(error) => return Some(Err(error.into())),
                 }
             }
@@ -186,6 +214,16 @@ impl Drive<'_> {
             }
         };
         Some(Ok(answer))
+    }
+
+    fn answer(&self, outcome: TaskOutcome) -> Answer {
+        let available = outcome.account.available;
+        Answer {
+            task: outcome.task,
+            replay: false,
+            available,
+            rate: self.rate,
+        }
     }
 
     async fn refused(&self, task: Task, refusal: Refusal, account: bool) -> Done {
@@ -327,7 +365,7 @@ impl Drive<'_> {
             .turn(&task.tenant, &task.id, command)
             .await
         {
-            Ok(outcome) => Some(Ok(answer(outcome))),
+            Ok(outcome) => Some(Ok(self.answer(outcome))),
             // Its lease will run out, which says the same.
             Err(error) => {
                 tracing::error!(task = %task.id, %error, "not recorded as unknown yet");
@@ -347,6 +385,7 @@ impl Drive<'_> {
             task,
             replay: false,
             available: self.available,
+            rate: self.rate,
         })
     }
 }
@@ -359,14 +398,6 @@ fn judge(permit: Permit, outcome: &SubmitOutcome) {
         }
         SubmitOutcome::Unknown { .. } => permit.unknown(),
         SubmitOutcome::NotSent { .. } | SubmitOutcome::TooLate => drop(permit),
-    }
-}
-
-fn answer(outcome: TaskOutcome) -> Answer {
-    Answer {
-        task: outcome.task,
-        replay: false,
-        available: outcome.account.available,
     }
 }
 

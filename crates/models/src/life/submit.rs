@@ -5,6 +5,7 @@ use crate::account::{Account, LedgerError};
 use crate::idempotency::REPEAT_WITHIN;
 use crate::journal::Posting;
 use crate::note::{Step, Why};
+use crate::quota::Windows;
 use crate::task::{Author, Lease, Spec, State, Task};
 use crate::{Credits, Millis, Refusal, TaskId, TenantId, Timestamp, schedule};
 
@@ -38,6 +39,8 @@ pub struct Intent {
     pub lease: Millis,
     /// How long after the hold a task that EvoLink accepted may stay unfinished.
     pub deadline: Millis,
+    /// The calendar windows around now, in the tenant's time zone.
+    pub windows: Windows,
 }
 
 /// Why no hold is taken.
@@ -104,6 +107,7 @@ pub fn hold(
         callbacks: 0,
         refreshed: None,
         ended: None,
+        windows: intent.windows.at(now),
         deadline: now.plus(intent.deadline),
     };
     let mut draft = Books { account, task }.draft(now);

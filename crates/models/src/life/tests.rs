@@ -9,6 +9,7 @@ use super::bind::{self, Found};
 use super::{Books, submit};
 use crate::account::Account;
 use crate::journal::Posting;
+use crate::quota::Windows;
 use crate::report::Report;
 use crate::task::{Author, MediaKind, Spec};
 use crate::{Credits, Refusal, TaskId, Timestamp};
@@ -47,6 +48,7 @@ fn intent(n: u32, estimate: Credits, now: Timestamp) -> submit::Intent {
         send_within: 5_000,
         lease: 15_000,
         deadline: DEADLINE,
+        windows: Windows::default(),
     }
 }
 

@@ -30,19 +30,13 @@ pub struct Demand<'a> {
     pub key: Option<(Usage, Option<Credits>)>,
 }
 
-/// What the counters are once the hold is taken.
+/// A submit that may take its hold. The windows count the hold when it is posted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Admission {
-    /// The state of the rate.
+    /// The state of the rate from now on.
     pub rate: Rate,
     /// What the client is told of it; none without a limit.
     pub shown: Option<RateState>,
-    /// The tenant's counters.
-    pub tenant: Usage,
-    /// The user's.
-    pub user: Option<Usage>,
-    /// The key's.
-    pub key: Option<Usage>,
 }
 
 /// Whose limit it is.
@@ -167,12 +161,5 @@ pub fn admit(
             available: account.available,
         });
     }
-    let held = |usage: Usage| usage.held(demand.starts, demand.amount);
-    Ok(Admission {
-        rate,
-        shown,
-        tenant: held(demand.tenant),
-        user: demand.user.map(held),
-        key: demand.key.map(|(usage, _)| held(usage)),
-    })
+    Ok(Admission { rate, shown })
 }

@@ -32,7 +32,7 @@ pub type Starts = [Timestamp; 3];
 
 /// For each period, in the order of [`Period::ALL`], when the window around now begins and when the
 /// next one does. Made before the step that takes the hold, which may come a moment after midnight.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Windows(pub [(Timestamp, Timestamp); 3]);
 
 impl Windows {

@@ -28,8 +28,16 @@ fn dump(tables: &Read) -> Result<Dump, StoreError> {
     }
     for row in tables.accounts()?.iter().map_err(unavailable)? {
         let (id, bytes) = row.map_err(unavailable)?;
-        let AccountRecord { account, seq } = decode(bytes.value())?;
+        let AccountRecord {
+            account,
+            seq,
+            in_flight,
+            rate,
+            usage,
+        } = decode(bytes.value())?;
         dump.accounts.insert(parse(id.value())?, (account, seq));
+        let counters = (in_flight, rate, usage);
+        dump.counters.insert(parse(id.value())?, counters);
     }
     for row in tables.journal()?.iter().map_err(unavailable)? {
         let (key, bytes) = row.map_err(unavailable)?;
@@ -59,7 +67,11 @@ fn dump(tables: &Read) -> Result<Dump, StoreError> {
         let (tenant, task) = key.value();
         dump.unbound.insert((parse(tenant)?, parse(task)?));
     }
+    books(tables, &mut dump)?;
     dump.keys = records(&tables.keys()?)?;
+    dump.usage = records(&tables.usage()?)?;
+    dump.users = records(&tables.users()?)?;
+    dump.grants = records(&tables.grants()?)?;
     dump.tasks = records(&tables.tasks()?)?;
     dump.idempotency = records(&tables.idempotency()?)?;
     dump.repeats = records(&tables.repeats()?)?;
@@ -69,6 +81,35 @@ fn dump(tables: &Read) -> Result<Dump, StoreError> {
     let loss = tables.meta()?.get(LOSS_KEY).map_err(unavailable)?;
     dump.platform_loss = loss.map_or(0, |loss| loss.value());
     Ok(dump)
+}
+
+/// What is kept for admins.
+fn books(tables: &Read, dump: &mut Dump) -> Result<(), StoreError> {
+    for row in tables.daily()?.iter().map_err(unavailable)? {
+        let (key, bytes) = row.map_err(unavailable)?;
+        let (tenant, day, name) = key.value();
+        let key = (parse(tenant)?, day, name.to_owned());
+        dump.daily.insert(key, decode(bytes.value())?);
+    }
+    for row in tables.admins()?.iter().map_err(unavailable)? {
+        let (id, bytes) = row.map_err(unavailable)?;
+        dump.admins
+            .insert(parse(id.value())?, decode(bytes.value())?);
+    }
+    for row in tables.admin_digests()?.iter().map_err(unavailable)? {
+        let (digest, id) = row.map_err(unavailable)?;
+        dump.admin_digests
+            .insert(digest.value().to_vec(), parse(id.value())?);
+    }
+    for row in tables.audit()?.iter().map_err(unavailable)? {
+        dump.audit
+            .push(decode(row.map_err(unavailable)?.1.value())?);
+    }
+    for row in tables.refused()?.iter().map_err(unavailable)? {
+        dump.refused
+            .push(decode(row.map_err(unavailable)?.1.value())?);
+    }
+    Ok(())
 }
 
 /// A table of tenants' records.

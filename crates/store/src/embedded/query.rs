@@ -137,7 +137,11 @@ impl Write<'_> {
                 .remove((tenant.as_str(), key.as_str()))
                 .map_err(unavailable)?;
         }
-        Ok(u64::try_from(keys.len().saturating_add(repeats.len())).unwrap_or(u64::MAX))
+        let removed = u64::try_from(keys.len().saturating_add(repeats.len())).unwrap_or(u64::MAX);
+        let more = self
+            .sweep_days(now)?
+            .saturating_add(self.sweep_refused(now)?);
+        Ok(removed.saturating_add(more))
     }
 }
 

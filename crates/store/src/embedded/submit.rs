@@ -2,12 +2,13 @@
 
 use evogate_models::Timestamp;
 use evogate_models::idempotency::{self, KeyRecord, RepeatRecord, Verdict};
-use evogate_models::life::submit::hold;
+use evogate_models::life::submit::{Intent, hold};
+use evogate_models::quota::{Admission, Demand, admit};
 use evogate_models::task::{State, Task};
 use redb::ReadableTable as _;
 
 use super::Embedded;
-use super::table::{Write, encode, get, unavailable};
+use super::table::{AccountRecord, Write, encode, get, unavailable};
 use crate::command::{Submit, Submitted};
 use crate::error::{StoreError, SubmitError, refusals_are_answers};
 use crate::record::Tenant;
@@ -36,6 +37,7 @@ impl Write<'_> {
                 task,
                 replay: true,
                 account,
+                rate: None,
             });
         }
         if tenant.suspended {
@@ -44,11 +46,19 @@ impl Write<'_> {
         if !submit.may_create {
             return Err(SubmitError::NotNow);
         }
+        if submit
+            .policy
+            .is_some_and(|version| version != tenant.version)
+        {
+            return Err(SubmitError::StalePolicy);
+        }
         if self.task(&intent.tenant, &intent.id)?.is_some() {
             return Err(SubmitError::Exists(intent.id.clone()));
         }
-        let record = self.account(&intent.tenant)?;
-        let turn = hold(record.account, tenant.unlimited, intent.clone(), now)?;
+        let mut record = self.account(&intent.tenant)?;
+        let admission = self.admit(&tenant, &record, intent, now)?;
+        record.rate = admission.rate;
+        let turn = hold(record.account, tenant.quota.unlimited, intent.clone(), now)?;
         self.remember(&turn.books.task)?;
         let account = turn.books.account;
         let task = self.store_turn(None, record, turn)?;
@@ -56,6 +66,49 @@ impl Write<'_> {
             task,
             replay: false,
             account,
+            rate: admission.shown,
+        })
+    }
+
+    /// Asks the quota's rule with all that it counts.
+    fn admit(
+        &self,
+        tenant: &Tenant,
+        record: &AccountRecord,
+        intent: &Intent,
+        now: Timestamp,
+    ) -> Result<Admission, SubmitError> {
+        let user = intent.author.user.as_deref();
+        let user = user
+            .map(|user| self.usage_of(&tenant.id, 'u', user))
+            .transpose()?;
+        let key = match &intent.author.key {
+            None => None,
+            Some(id) => {
+                let key: Option<crate::record::KeyRecord> =
+                    get(&self.keys, (tenant.id.as_str(), id.as_str()))?;
+                // Taken away or run out since it was looked at.
+                let key = key
+                    .filter(|key| key.is_live(now))
+                    .ok_or(SubmitError::NoKey)?;
+                Some((self.usage_of(&tenant.id, 'k', id.as_str())?, key.credit_cap))
+            }
+        };
+        let demand = Demand {
+            amount: intent.estimate,
+            model: &intent.spec.model,
+            duration: intent.spec.duration,
+            quality: intent.spec.quality.as_deref(),
+            starts: intent.windows.at(now),
+            in_flight: record.in_flight,
+            rate: record.rate,
+            tenant: record.usage,
+            user,
+            key,
+        };
+        admit(&tenant.quota, &record.account, &demand, now).map_err(|denied| SubmitError::Denied {
+            denied,
+            required: intent.estimate,
         })
     }
 

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use evogate_models::account::Account;
+use evogate_models::quota::{Rate, Usage};
 use evogate_models::task::Task;
 
 use crate::error::StoreError;
@@ -40,6 +41,19 @@ pub(super) const DUE: TableDefinition<Timed, ()> = TableDefinition::new("due");
 pub(super) const UNBOUND: TableDefinition<Owned, ()> = TableDefinition::new("unbound");
 pub(super) const DELIVERIES: TableDefinition<Owned, Bytes> = TableDefinition::new("deliveries");
 pub(super) const OUTBOX: TableDefinition<Timed, ()> = TableDefinition::new("outbox");
+/// What the windows of a tenant's users (`u:…`) and keys (`k:…`) have counted.
+pub(super) const USAGE: TableDefinition<Owned, Bytes> = TableDefinition::new("usage");
+/// Sums by tenant, day, and user, key and model as one text.
+pub(super) const DAILY: TableDefinition<(&str, u32, &str), Bytes> = TableDefinition::new("daily");
+pub(super) const USERS: TableDefinition<Owned, Bytes> = TableDefinition::new("users");
+pub(super) const AUDIT: TableDefinition<u64, Bytes> = TableDefinition::new("audit");
+/// Grants by the admin's idempotency key.
+pub(super) const GRANTS: TableDefinition<Owned, Bytes> = TableDefinition::new("grants");
+pub(super) const ADMINS: TableDefinition<&str, Bytes> = TableDefinition::new("admins");
+pub(super) const ADMIN_DIGESTS: TableDefinition<Bytes, &str> =
+    TableDefinition::new("admin_digests");
+/// Refused submits by time and request id.
+pub(super) const REFUSED: TableDefinition<(i64, &str), Bytes> = TableDefinition::new("refused");
 pub(super) const META: TableDefinition<&str, i64> = TableDefinition::new("meta");
 
 /// The layout above. A file of another one is refused.
@@ -48,12 +62,21 @@ const SCHEMA_KEY: &str = "schema";
 /// The sum of the tasks' losses, in micro-credits.
 pub(super) const LOSS_KEY: &str = "platform_loss";
 
-/// A tenant's account and the number of its last journal entry.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+/// A tenant's account, the number of its last journal entry, and what its quota counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct AccountRecord {
     #[serde(flatten)]
     pub(super) account: Account,
     pub(super) seq: u64,
+    /// Unfinished tasks.
+    #[serde(default)]
+    pub(super) in_flight: u32,
+    /// The state of its rate of submits.
+    #[serde(default)]
+    pub(super) rate: Rate,
+    /// What its windows have counted.
+    #[serde(default)]
+    pub(super) usage: Usage,
 }
 
 pub(super) fn unavailable(error: impl Display) -> StoreError {
@@ -126,6 +149,14 @@ tables! {
     unbound: UNBOUND, Owned, ();
     deliveries: DELIVERIES, Owned, Bytes;
     outbox: OUTBOX, Timed, ();
+    usage: USAGE, Owned, Bytes;
+    daily: DAILY, (&'static str, u32, &'static str), Bytes;
+    users: USERS, Owned, Bytes;
+    audit: AUDIT, u64, Bytes;
+    grants: GRANTS, Owned, Bytes;
+    admins: ADMINS, &'static str, Bytes;
+    admin_digests: ADMIN_DIGESTS, Bytes, &'static str;
+    refused: REFUSED, (i64, &'static str), Bytes;
     meta: META, &'static str, i64;
 }
 

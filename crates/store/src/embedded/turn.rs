@@ -152,6 +152,7 @@ impl Write<'_> {
         turn: Turn,
     ) -> Result<Task, StoreError> {
         let Books { account, task } = turn.books;
+        let as_it_was = self.account(&task.tenant)?;
         record.account = account;
         for posting in &turn.postings {
             record.seq = record.seq.saturating_add(1);
@@ -164,10 +165,12 @@ impl Write<'_> {
                     posting: *posting,
                     task: Some(task.id.clone()),
                     note: None,
+                    by: None,
                 },
             )?;
         }
-        if !turn.postings.is_empty() {
+        self.count(&mut record, before, &task, &turn.postings)?;
+        if record != as_it_was {
             self.put_account(&task.tenant, &record)?;
         }
         if before != Some(&task) {

@@ -83,6 +83,13 @@ fn tenant_books(tables: &Read, tenant: &TenantId) -> Result<Checked, StoreError>
         }
     }
     let record: AccountRecord = get(&tables.accounts()?, name)?.unwrap_or_default();
+    let open = u32::try_from(holds.len()).unwrap_or(u32::MAX);
+    if record.in_flight != open {
+        violations.push(format!(
+            "{} tasks are counted in flight, {open} are",
+            record.in_flight
+        ));
+    }
     violations.extend(rebuilt.compare(&record.account, record.seq, &holds));
     Ok(Checked { violations, loss })
 }

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use evogate_models::Timestamp;
-use evogate_store::{ManualClock, Store, Tenant};
+use evogate_store::{Actor, ManualClock, Store, Tenant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -100,15 +100,9 @@ impl Kit {
 
     /// Makes a tenant.
     pub(super) async fn make_tenant(&self, id: &str) {
-        let tenant = Tenant {
-            id: id.parse().unwrap(),
-            name: id.to_owned(),
-            created: self.store.now(),
-            suspended: false,
-            unlimited: false,
-            webhook_secret: vec![7; 32],
-        };
-        self.store.create_tenant(tenant).await.unwrap();
+        let tenant = Tenant::new(id.parse().unwrap(), id.to_owned(), self.store.now(), vec![7; 32]);
+        let actor = Actor::local("test");
+        self.store.create_tenant(tenant, &actor).await.unwrap();
     }
 
     /// What comes of a token in its usual place.

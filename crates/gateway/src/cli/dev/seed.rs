@@ -1,7 +1,7 @@
 //! The tenant that a new folder starts with.
 
 use evogate_models::{Credits, KeyId, TenantId};
-use evogate_store::{KeyRecord, Random, Store, SystemRandom, Tenant};
+use evogate_store::{Actor, Grant, KeyRecord, Random, Store, SystemRandom, Tenant};
 
 use super::settings::Secrets;
 use crate::auth::digest;
@@ -20,45 +20,36 @@ pub(super) async fn demo(store: &Store, secrets: &Secrets) -> Result<(), Failure
         Some(view) => view.account.granted,
         None => make_tenant(store, &id).await?,
     };
+    let by = Actor::local("evogate dev");
     // A start that was cut off between the two steps is completed by the next one.
     if granted.is_zero() {
-        let note = Some("first start of `evogate dev`".into());
-        store
-            .grant(&id, CREDITS, note)
-            .await
-            .map_err(Failure::new)?;
+        let grant = Grant {
+            tenant: id.clone(),
+            amount: CREDITS,
+            note: Some("first start of `evogate dev`".into()),
+            idempotency_key: Some("first-start".into()),
+        };
+        store.grant(grant, &by).await.map_err(Failure::new)?;
     }
     let digest = digest(secrets.demo_key.expose());
-    if store
-        .key_by_digest(&digest)
-        .await
-        .map_err(Failure::new)?
-        .is_none()
-    {
-        let key = KeyRecord {
-            id: KeyId::mint(SystemRandom.bits()),
-            tenant: id,
-            name: "dev.env".into(),
-            created: store.now(),
-            digest,
-        };
-        store.add_key(key).await.map_err(Failure::new)?;
+    let known = store.key_by_digest(&digest).await.map_err(Failure::new)?;
+    if known.is_none() {
+        let key_id = KeyId::mint(SystemRandom.bits());
+        let key = KeyRecord::new(key_id, id, "dev.env".into(), store.now(), digest);
+        store.add_key(key, &by).await.map_err(Failure::new)?;
     }
     Ok(())
 }
 
 async fn make_tenant(store: &Store, id: &TenantId) -> Result<Credits, Failure> {
-    let mut webhook_secret = vec![0; 32];
-    SystemRandom.fill(&mut webhook_secret);
-    let tenant = Tenant {
-        id: id.clone(),
-        name: DEMO.into(),
-        created: store.now(),
-        suspended: false,
-        unlimited: false,
-        webhook_secret,
-    };
-    let view = store.create_tenant(tenant).await.map_err(Failure::new)?;
+    let mut secret = vec![0; 32];
+    SystemRandom.fill(&mut secret);
+    let tenant = Tenant::new(id.clone(), DEMO.into(), store.now(), secret);
+    let by = Actor::local("evogate dev");
+    let view = store
+        .create_tenant(tenant, &by)
+        .await
+        .map_err(Failure::new)?;
     Ok(view.account.granted)
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::settings::{Addresses, Secrets, url};
+use crate::cli::quoted;
 
 /// Everything that somebody needs to use a running one.
 #[derive(Debug)]
@@ -63,16 +64,6 @@ A first video, and how it is doing (with the id from the answer):
             sim = url(sim),
             path = quoted(&path),
         )
-    }
-}
-
-/// A path as a shell takes it.
-fn quoted(path: &str) -> String {
-    let harmless = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
-    if path.chars().all(harmless) {
-        path.to_owned()
-    } else {
-        format!("'{}'", path.replace('\'', r"'\''"))
     }
 }
 

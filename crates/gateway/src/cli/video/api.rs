@@ -63,7 +63,8 @@ impl Api {
             .read_timeout(SILENCE)
             .build();
         let missing = |error: reqwest::Error| {
-            let why = format!("there is no HTTPS client without the system's CA certificates: {error}");
+            let why =
+                format!("there is no HTTPS client without the system's CA certificates: {error}");
             Problem::new("unreachable", why)
         };
         Ok(Self {
@@ -177,9 +178,7 @@ async fn open(request: RequestBuilder) -> Result<Response, CallError> {
     let status = response.status();
     if !status.is_success() {
         let body = response.chunk().await.ok().flatten().unwrap_or_default();
-        return Err(
-            refused(&response, &body).unwrap_or_else(|| unclear(format!("HTTP {status}")))
-        );
+        return Err(refused(&response, &body).unwrap_or_else(|| unclear(format!("HTTP {status}"))));
     }
     let content_type = response.headers().get(http::header::CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok());

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::{StringValueParser, TypedValueParser};
 use evogate_models::UpstreamId;
 use evogate_store::Random;
 use serde::Serialize;
@@ -20,16 +21,18 @@ const LONGEST: Duration = Duration::from_hours(48);
 
 /// What to make, and where to put it.
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Exit codes: 0 the video is there; 1 it failed; 2 wrong usage; 130 interrupted.
-Ctrl-C while the video is being made asks whether to cancel it.")]
+#[command(
+    override_usage = "evogate video <PROMPT> [OPTIONS]\n       evogate video --resume <TASK> [OPTIONS]",
+    after_help = "Ctrl-C while the video is being made asks whether to cancel it.\n\n\
+        Exit codes: 0 the video is there; 1 it failed; 2 wrong usage; 130 interrupted."
+)]
 pub(in crate::cli) struct Arguments {
     #[command(flatten)]
-    video: Option<Video>,
+    request: Request,
     /// Wait for a task that was submitted before, and download its video.
     #[arg(long, value_name = "TASK")]
     resume: Option<UpstreamId>,
-    /// Where the video goes; `<task id>.mp4` if nothing is said.
+    /// Where the video goes [default: <task id>.mp4].
     #[arg(short, long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Overwrite the file if it is there already.
@@ -38,17 +41,16 @@ pub(in crate::cli) struct Arguments {
     /// For scripts: one JSON object on stdout at the end, everything else on stderr.
     #[arg(long)]
     pub(super) json: bool,
-    /// How long to wait in all, such as 90s or 2h. The task goes on after that.
+    /// How long to wait in all, such as 90s or 2h; the task goes on after that.
     #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = parse_duration)]
     timeout: Duration,
-    /// The gateway, or EvoLink itself; `EVOLINK_BASE_URL` if nothing is said.
+    /// The gateway, or EvoLink itself [default: `$EVOLINK_BASE_URL`].
     #[arg(long, value_name = "URL")]
     pub(super) base_url: Option<String>,
-    /// The key for it; `EVOLINK_API_KEY` if nothing is said. Others on this machine may see a flag.
-    #[arg(long, value_name = "KEY", value_parser = secret)]
+    /// The key for it [default: `$EVOLINK_API_KEY`, which others on this machine can't see].
+    #[arg(long, value_name = "KEY", value_parser = StringValueParser::new().map(Secret::new))]
     pub(super) api_key: Option<Secret>,
-    /// Sent as `Idempotency-Key`: a gateway makes one video for one key, however often it is asked. Made up
-    /// if nothing is said.
+    /// A gateway makes one video for one key, however often it is asked [default: made up].
     #[arg(long, value_name = "KEY", conflicts_with = "resume")]
     idempotency_key: Option<String>,
 }
@@ -56,38 +58,42 @@ pub(in crate::cli) struct Arguments {
 /// What to make. Also the body of the request: what is not said is left to the model's defaults.
 #[derive(Debug, Clone, Args, Serialize)]
 #[group(conflicts_with = "resume", multiple = true)]
-pub(super) struct Video {
+pub(super) struct Request {
     /// What it shows.
     #[arg(required_unless_present = "resume")]
-    prompt: String,
-    /// Which model makes it; GET /v1/models lists them.
+    prompt: Option<String>,
+    /// The model that makes it; GET /v1/models lists them.
     #[arg(long, value_name = "NAME", default_value = "seedance-2.0")]
     model: String,
-    /// In seconds.
+    /// How long it is.
     #[arg(long, value_name = "SECONDS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     duration: Option<u32>,
-    /// 480p, 720p or 1080p.
+    /// Such as 480p, 720p or 1080p.
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     quality: Option<String>,
-    /// 16:9, 9:16, 1:1, 4:3, 3:4 or 21:9.
+    /// Such as 16:9, 9:16, 1:1, 4:3, 3:4 or 21:9.
     #[arg(long, value_name = "RATIO")]
     #[serde(skip_serializing_if = "Option::is_none")]
     aspect_ratio: Option<String>,
-    /// Without sound.
+    /// Make it without sound.
     #[arg(long = "no-audio")]
-    #[serde(rename = "generate_audio", serialize_with = "negated", skip_serializing_if = "is_false")]
+    #[serde(
+        rename = "generate_audio",
+        serialize_with = "negated",
+        skip_serializing_if = "is_false"
+    )]
     silent: bool,
-    /// An image to start from or to refer to as @Image1, @Image2, …; may be repeated.
+    /// An image, in the prompt @Image1, @Image2, …; may be repeated.
     #[arg(long = "image", value_name = "URL")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     image_urls: Vec<String>,
-    /// A video to refer to as @Video1, …; may be repeated.
+    /// A video, in the prompt @Video1, …; may be repeated.
     #[arg(long = "video", value_name = "URL")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     video_urls: Vec<String>,
-    /// A sound to refer to as @Audio1, …; may be repeated.
+    /// A sound, in the prompt @Audio1, …; may be repeated.
     #[arg(long = "audio", value_name = "URL")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     audio_urls: Vec<String>,
@@ -95,10 +101,6 @@ pub(super) struct Video {
     #[arg(long, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     callback_url: Option<String>,
-}
-
-fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
-    Ok(Secret::new(text))
 }
 
 #[expect(
@@ -130,7 +132,7 @@ pub(super) struct Order {
 /// A new video, or one that was begun.
 #[derive(Debug)]
 pub(super) enum What {
-    Make { video: Video, key: String },
+    Make { request: Box<Request>, key: String },
     Resume(UpstreamId),
 }
 
@@ -140,13 +142,12 @@ impl Order {
         access: &Access,
         random: &dyn Random,
     ) -> Result<Self, Problem> {
-        let what = match (arguments.video, arguments.resume) {
-            (_, Some(id)) => What::Resume(id),
-            (Some(video), None) => What::Make {
-                video,
+        let what = match arguments.resume {
+            Some(id) => What::Resume(id),
+            None => What::Make {
                 key: key(arguments.idempotency_key, random)?,
+                request: Box::new(arguments.request),
             },
-            (None, None) => return Err(Problem::usage("what should the video show?")),
         };
         let order = Self {
             what,
@@ -171,17 +172,23 @@ impl Order {
 
     /// Where the video of this task goes.
     pub(super) fn out(&self, id: &UpstreamId) -> PathBuf {
-        self.out.clone().unwrap_or_else(|| format!("{id}.mp4").into())
+        self.out
+            .clone()
+            .unwrap_or_else(|| format!("{id}.mp4").into())
     }
 
     fn may_write(&self, out: &Path) -> Result<(), Problem> {
         let shown = out.display();
         let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
         if folder.is_some_and(|folder| !folder.is_dir()) {
-            return Err(Problem::usage(format_args!("{shown}: its folder is not there")));
+            return Err(Problem::usage(format_args!(
+                "{shown}: its folder is not there"
+            )));
         }
         if out.is_dir() {
-            return Err(Problem::usage(format_args!("{shown} is a folder, not a file")));
+            return Err(Problem::usage(format_args!(
+                "{shown} is a folder, not a file"
+            )));
         }
         if !self.force && out.symlink_metadata().is_ok() {
             let problem = Problem::usage(format_args!("{shown} is there already"));
@@ -195,7 +202,10 @@ impl Order {
         let mut command = format!("evogate video --resume {id}");
         let options = [
             ("--base-url", self.base_url.clone()),
-            ("--out", self.out.as_ref().map(|out| out.display().to_string())),
+            (
+                "--out",
+                self.out.as_ref().map(|out| out.display().to_string()),
+            ),
         ];
         for (name, value) in options {
             if let Some(value) = value {
@@ -219,6 +229,8 @@ fn key(given: Option<String>, random: &dyn Random) -> Result<String, Problem> {
     if good {
         Ok(key)
     } else {
-        Err(Problem::usage("--idempotency-key must be 1 to 255 visible ASCII characters"))
+        Err(Problem::usage(
+            "--idempotency-key must be 1 to 255 visible ASCII characters",
+        ))
     }
 }

@@ -18,6 +18,8 @@ pub(super) struct Feed<'a> {
     /// When it is read next.
     due: Instant,
     failures: u32,
+    /// Why the last read failed.
+    trouble: Option<String>,
 }
 
 impl<'a> Feed<'a> {
@@ -30,12 +32,19 @@ impl<'a> Feed<'a> {
             pace,
             due: Instant::now(),
             failures: 0,
+            trouble: None,
         }
+    }
+
+    /// Why there are no news, if something is in the way.
+    pub(super) fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
     }
 
     /// The task was just seen: it is read again when there may be news.
     pub(super) fn saw(&mut self, task: &Task) {
         self.failures = 0;
+        self.trouble = None;
         self.due = Instant::now() + self.pace.poll(task.estimate);
     }
 
@@ -60,6 +69,7 @@ impl<'a> Feed<'a> {
             let wait = asked.unwrap_or_else(|| self.pace.retry(self.failures));
             self.due = Instant::now() + wait;
             self.console.trouble(&error, wait);
+            self.trouble = Some(error.to_string());
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// No wait between tries is longer, unless the other side asks for it.
-const LONGEST: Duration = Duration::from_secs(30);
+const LONGEST: Duration = Duration::from_secs(15);
 
 /// The waits of one run. Tests make them short.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +60,6 @@ mod tests {
     fn each_failure_doubles_the_wait_up_to_a_limit() {
         let pace = Pace::default();
         let waits = [1, 2, 3, 4, 9, u32::MAX].map(|failures| pace.retry(failures).as_secs());
-        assert_eq!(waits, [1, 2, 4, 8, 30, 30]);
+        assert_eq!(waits, [1, 2, 4, 8, 15, 15]);
     }
 }

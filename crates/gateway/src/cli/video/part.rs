@@ -109,7 +109,11 @@ mod tests {
     async fn a_file_gets_its_name_when_it_is_whole() {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("x.mp4");
-        fs::write(folder.path().join("x.mp4.part"), "left by a process that was killed").unwrap();
+        fs::write(
+            folder.path().join("x.mp4.part"),
+            "left by a process that was killed",
+        )
+        .unwrap();
         let mut part = Part::create(&out).unwrap();
         part.write(b"new").await.unwrap();
         assert_eq!(names(folder.path()), ["x.mp4.part"]);

@@ -5,6 +5,7 @@ use std::io::{IsTerminal, stderr, stdin};
 use tokio::sync::oneshot;
 
 use crate::cli::signals::{Signals, Stop};
+use crate::cli::warn_user;
 
 /// What somebody wants who pressed Ctrl-C.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +66,11 @@ impl Person for AtTerminal {
     async fn wish(&mut self) -> Option<Wish> {
         tokio::select! {
             line = line() => line.map_or(Some(Wish::Leave), |line| Wish::read(&line)),
-            _ = self.signals.next() => Some(Wish::Leave),
+            _ = self.signals.next() => {
+                // Ends the question's line.
+                warn_user("");
+                Some(Wish::Leave)
+            }
         }
     }
 }

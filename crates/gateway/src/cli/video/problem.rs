@@ -15,13 +15,11 @@ pub(super) struct Problem {
     code: String,
     message: String,
     /// The HTTP status of the answer that says so.
-    #[serde(skip_serializing_if = "Option::is_none")]
     http_status: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
-    /// What to do next, for people.
+    /// What people are told, where that is more.
     #[serde(skip)]
-    hint: Option<String>,
+    shown: Option<String>,
     #[serde(skip)]
     exit: u8,
 }
@@ -34,7 +32,7 @@ impl Problem {
             message: message.to_string(),
             http_status: None,
             request_id: None,
-            hint: None,
+            shown: None,
             exit: 1,
         }
     }
@@ -60,12 +58,19 @@ impl Problem {
         Self { exit: 130, ..self }
     }
 
-    /// With what to do next.
-    pub(super) fn hint(self, hint: impl Into<String>) -> Self {
+    /// With other words for people.
+    pub(super) fn shown(self, text: impl fmt::Display) -> Self {
         Self {
-            hint: Some(hint.into()),
+            shown: Some(text.to_string()),
             ..self
         }
+    }
+
+    /// With what to do next, for people.
+    pub(super) fn hint(self, hint: impl fmt::Display) -> Self {
+        let message = self.shown.as_ref().unwrap_or(&self.message);
+        let shown = format!("{message}\n{hint}");
+        self.shown(shown)
     }
 }
 
@@ -74,17 +79,17 @@ impl From<Refusal> for Problem {
         Self {
             http_status: Some(refusal.status),
             request_id: refusal.request_id.clone(),
-            ..Self::new(refusal.code.clone(), refusal)
+            ..Self::new(refusal.code.clone(), refusal.message()).shown(refusal)
         }
     }
 }
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        let hint = problem.hint.map(|hint| format!("\n{hint}"));
+        let message = problem.shown.unwrap_or(problem.message);
         Self {
             code: problem.exit,
-            message: format!("evogate: {}{}", problem.message, hint.unwrap_or_default()),
+            message: format!("evogate: {message}"),
         }
     }
 }

@@ -22,6 +22,8 @@ const QUIET: Duration = Duration::from_mins(1);
 #[derive(Debug, Default)]
 pub(super) struct Stage {
     bar: Option<(Scene, ProgressBar)>,
+    /// Is there a line under the bar that tells of a trouble?
+    troubled: bool,
     /// When the work began: before this process did, for a task that is taken up again.
     began: Option<Instant>,
     /// What the last line said, and when.
@@ -39,15 +41,20 @@ enum Scene {
 }
 
 impl Scene {
-    fn style(self) -> ProgressStyle {
-        let template = match self {
-            Self::Submitting => "{spinner:.cyan} submitting  {time}  {wide_msg:.yellow}",
-            Self::Task(_) => "{prefix:10} {bar:32.cyan/238} {pos:>3}%  {time}  {wide_msg:.yellow}",
+    fn template(self, troubled: bool) -> String {
+        let line = match self {
+            Self::Submitting => "{spinner:.cyan} submitting  {time}",
+            Self::Task(_) => "{prefix:10} {bar:24.cyan/238} {pos:>3}%  {time}",
             Self::Download(true) => {
-                "download   {bar:32.cyan/238} {percent:>3}%  {bytes} of {total_bytes}  {wide_msg:.yellow}"
+                "download   {bar:24.cyan/238} {percent:>3}%  {bytes} of {total_bytes}"
             }
-            Self::Download(false) => "{spinner:.cyan} download  {bytes}  {wide_msg:.yellow}",
+            Self::Download(false) => "{spinner:.cyan} download  {bytes}",
         };
+        let trouble = if troubled { "\n{wide_msg:.yellow}" } else { "" };
+        format!("{line}{trouble}")
+    }
+
+    fn style(self, troubled: bool) -> ProgressStyle {
         let estimate = match self {
             Self::Task(estimate) => estimate,
             Self::Submitting | Self::Download(_) => None,
@@ -56,7 +63,7 @@ impl Scene {
             let _ = write!(out, "{}", time(state.elapsed(), estimate));
         };
         // The templates are ours, and a test reads each.
-        ProgressStyle::with_template(template)
+        ProgressStyle::with_template(&self.template(troubled))
             .unwrap_or_else(|_| ProgressStyle::default_bar())
             .progress_chars("━╸─")
             .with_key("time", time)
@@ -85,14 +92,27 @@ impl Stage {
         }
         self.clear();
         let bar = ProgressBar::with_draw_target(Some(100), ProgressDrawTarget::stderr())
-            .with_style(scene.style())
+            .with_style(scene.style(false))
             .with_elapsed(self.elapsed());
         bar.enable_steady_tick(TICK);
         self.bar = Some((scene, bar.clone()));
         bar
     }
 
+    /// A line under the bar, or none.
+    fn trouble(&mut self, text: Option<String>) {
+        let Some((scene, bar)) = &self.bar else {
+            return;
+        };
+        if self.troubled != text.is_some() {
+            self.troubled = text.is_some();
+            bar.set_style(scene.style(self.troubled));
+        }
+        bar.set_message(text.unwrap_or_default());
+    }
+
     fn clear(&mut self) {
+        self.troubled = false;
         if let Some((_, bar)) = self.bar.take() {
             bar.finish_and_clear();
         }
@@ -114,10 +134,11 @@ impl Stage {
 }
 
 impl Console {
-    /// The work began so long ago.
+    /// The work began so long ago. Only the first word on it counts.
     pub(super) fn begin(&self, ago: Duration) {
         let now = Instant::now();
-        self.stage().began = Some(now.checked_sub(ago).unwrap_or(now));
+        let began = now.checked_sub(ago).unwrap_or(now);
+        self.stage().began.get_or_insert(began);
     }
 
     /// How long it has been.
@@ -128,7 +149,9 @@ impl Console {
     /// The submit is under way.
     pub(super) fn submitting(&self) {
         if self.bars {
-            self.stage().bar(Scene::Submitting);
+            let mut stage = self.stage();
+            stage.bar(Scene::Submitting);
+            stage.trouble(None);
         }
     }
 
@@ -138,38 +161,35 @@ impl Console {
         if self.bars {
             let bar = stage.bar(Scene::Task(task.estimate));
             bar.set_prefix(name(task.status));
-            bar.set_message("");
             bar.set_position(task.progress.into());
+            stage.trouble(None);
         } else if stage.is_news(task) {
-            let time = time(stage.elapsed(), task.estimate);
+            let line = line(task, stage.elapsed());
             drop(stage);
-            let (id, status, progress) = (&task.id, name(task.status), task.progress);
-            self.warn(&format!("{id}: {status}, {progress} % after {time}"));
+            self.warn(&line);
         }
     }
 
     /// A call did not go well, and is made again after `wait`.
     pub(super) fn trouble(&self, why: &dyn fmt::Display, wait: Duration) {
-        let text = format!("{why}; trying again in {}", seconds(wait));
-        let stage = self.stage();
-        match &stage.bar {
-            Some((_, bar)) => bar.set_message(text),
-            None => {
-                drop(stage);
-                self.warn(&text);
-            }
+        let text = format!("trying again in {}: {why}", seconds(wait));
+        if self.bars {
+            self.stage().trouble(Some(text));
+        } else {
+            self.warn(&text);
         }
     }
 
     /// A download began.
     pub(super) fn download(&self, length: Option<u64>) {
         if self.bars {
-            let bar = self.stage().bar(Scene::Download(length.is_some()));
+            let mut stage = self.stage();
+            let bar = stage.bar(Scene::Download(length.is_some()));
             bar.set_position(0);
-            bar.set_message("");
             if let Some(length) = length {
                 bar.set_length(length);
             }
+            stage.trouble(None);
         }
     }
 
@@ -184,6 +204,16 @@ impl Console {
     pub(super) fn clear(&self) {
         self.stage().clear();
     }
+}
+
+/// A task in words.
+fn line(task: &Task, elapsed: Duration) -> String {
+    let (id, status) = (&task.id, name(task.status));
+    if task.status.is_terminal() {
+        return format!("{id}: {status} after {}", clock(elapsed));
+    }
+    let time = time(elapsed, task.estimate);
+    format!("{id}: {status}, {} %, {time}", task.progress)
 }
 
 /// `0:23 of up to 2:12`: EvoLink's guess is two to three times too long.
@@ -240,10 +270,12 @@ mod tests {
             Scene::Download(true),
             Scene::Download(false),
         ];
-        // `with_template` would have given way to the default, which has no key of ours.
-        for scene in scenes {
-            let shown = format!("{:?}", scene.style());
-            assert!(shown.contains("wide_msg"), "{shown}");
+        for (scene, troubled) in scenes.into_iter().zip([true, false, true, false]) {
+            let template = scene.template(troubled);
+            assert!(
+                ProgressStyle::with_template(&template).is_ok(),
+                "{template}"
+            );
         }
     }
 }

@@ -76,6 +76,12 @@ impl Refusal {
         })
     }
 
+    /// Everything that is wrong, in one line.
+    pub(super) fn message(&self) -> String {
+        let more = self.more.iter().map(|fault| format!("; {fault}"));
+        [self.message.clone()].into_iter().chain(more).collect()
+    }
+
     /// May the same call go well a moment later?
     pub(super) fn is_temporary(&self) -> bool {
         matches!(self.status, 408 | 429 | 500..)
@@ -140,7 +146,11 @@ mod tests {
             (name, http::HeaderValue::from_static(value))
         });
         let status = StatusCode::from_u16(status).unwrap();
-        Refusal::read(status, &headers.into_iter().collect(), body.to_string().as_bytes())
+        Refusal::read(
+            status,
+            &headers.into_iter().collect(),
+            body.to_string().as_bytes(),
+        )
     }
 
     #[test]
@@ -169,15 +179,16 @@ mod tests {
         let details = json!([{"message": "a"}, {"message": "b"}, 7]);
         let error = json!({"message": "a", "code": "c", "request_id": "r", "details": details});
         let refusal = read(400, &json!({"error": error})).unwrap();
-        assert_eq!(
-            refusal.to_string(),
-            "a (400 c, request id r)\n  also: b"
-        );
+        assert_eq!(refusal.to_string(), "a (400 c, request id r)\n  also: b");
     }
 
     #[test]
     fn other_shapes_are_no_refusals() {
-        for body in [json!("no"), json!({"error": "no"}), json!({"message": "no"})] {
+        for body in [
+            json!("no"),
+            json!({"error": "no"}),
+            json!({"message": "no"}),
+        ] {
             assert_eq!(read(500, &body), None, "{body}");
         }
     }

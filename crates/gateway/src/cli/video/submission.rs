@@ -1,12 +1,13 @@
 //! The submit: the one call that costs something, so it is repeated only where that can't make a second video.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
 use super::api::Api;
-use super::arguments::Video;
+use super::arguments::Request;
 use super::console::Console;
 use super::pace::Pace;
 use super::problem::Problem;
@@ -26,7 +27,7 @@ const BALANCE: Duration = Duration::from_secs(10);
 pub(super) struct Submission<'a> {
     pub(super) api: &'a Api,
     pub(super) console: &'a Console,
-    pub(super) video: &'a Video,
+    pub(super) request: &'a Request,
     /// Sent as `Idempotency-Key`.
     pub(super) key: &'a str,
     pub(super) pace: Pace,
@@ -38,7 +39,10 @@ pub(super) struct Submission<'a> {
 /// What an answer means for another try.
 enum Verdict {
     /// Nothing was made, and another try has a chance.
-    Later { wait: Option<Duration>, counts: bool },
+    Later {
+        wait: Option<Duration>,
+        counts: bool,
+    },
     /// Nobody knows whether something was made.
     Unknown,
     /// No.
@@ -73,14 +77,14 @@ impl<'a> Submission<'a> {
     pub(super) fn new(
         api: &'a Api,
         console: &'a Console,
-        (video, key): (&'a Video, &'a str),
+        (request, key): (&'a Request, &'a str),
         pace: Pace,
         deadline: Instant,
     ) -> Self {
         Self {
             api,
             console,
-            video,
+            request,
             key,
             pace,
             deadline,
@@ -100,7 +104,7 @@ impl<'a> Submission<'a> {
         loop {
             // Given up from here on, nobody knows what became of it.
             self.doubt.store(true, Ordering::Relaxed);
-            let error = match self.api.submit(self.video, self.key).await {
+            let error = match self.api.submit(self.request, self.key).await {
                 Ok(task) => return Ok(task),
                 Err(error) => error,
             };
@@ -118,7 +122,7 @@ impl<'a> Submission<'a> {
             let wait = wait.unwrap_or_else(|| self.pace.retry(tries));
             let hopeless = tries >= TRIES || Instant::now() + wait >= self.deadline;
             if unknown && (hopeless || !self.may_repeat().await) {
-                return Err(self.outcome_unknown(error.to_string()));
+                return Err(self.outcome_unknown(error));
             }
             if hopeless {
                 return Err(refused(error));
@@ -147,7 +151,7 @@ impl<'a> Submission<'a> {
     }
 
     /// Why it ended, when nobody knows whether a video is being made.
-    pub(super) fn outcome_unknown(&self, why: String) -> Problem {
+    pub(super) fn outcome_unknown(&self, why: impl fmt::Display) -> Problem {
         let message = format!("{why}\nNobody knows whether a video is being made now.");
         let problem = Problem::new("submit_outcome_unknown", message);
         problem.hint(format!(

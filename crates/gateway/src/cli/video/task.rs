@@ -106,7 +106,10 @@ mod tests {
         };
         let both = r#"{"credits_reserved":17.784,"credits_used":12.5}"#;
         assert_eq!(cost(both).as_deref(), Some("12.5"));
-        assert_eq!(cost(r#"{"credits_reserved":17.784}"#).as_deref(), Some("17.784"));
+        assert_eq!(
+            cost(r#"{"credits_reserved":17.784}"#).as_deref(),
+            Some("17.784")
+        );
         assert_eq!(cost("{}"), None);
     }
 
@@ -122,7 +125,12 @@ mod tests {
 
     #[test]
     fn an_estimate_that_is_none_is_left_out() {
-        for info in ["{}", r#"{"estimated_time":0}"#, r#"{"estimated_time":"soon"}"#, "7"] {
+        for info in [
+            "{}",
+            r#"{"estimated_time":0}"#,
+            r#"{"estimated_time":"soon"}"#,
+            "7",
+        ] {
             let task = task(&format!(r#""status":"pending","task_info":{info}"#));
             assert_eq!(task.estimate, None, "{info}");
         }

@@ -10,7 +10,7 @@ use evogate_models::event::Delivery;
 use evogate_models::life::submit::Intent;
 use evogate_models::task::{Author, MediaKind, Spec};
 use evogate_models::{Credits, Refusal, TaskId, TenantId, Timestamp};
-use evogate_store::{Clock, ManualClock, Random, Store, Submit, SystemClock, TaskCommand, Tenant};
+use evogate_store::{Actor, Clock, ManualClock, Random, Store, Submit, SystemClock, TaskCommand, Tenant};
 use tempfile::TempDir;
 
 pub(super) use receiver::{Receiver, Reply};
@@ -77,15 +77,9 @@ impl World {
     async fn new(clock: Arc<dyn Clock>, key: &[u8]) -> Self {
         let folder = TempDir::new().unwrap();
         let store = open(&folder, &clock);
-        let tenant = Tenant {
-            id: tenant(),
-            name: "Demo".to_owned(),
-            created: clock.now(),
-            suspended: false,
-            unlimited: true,
-            webhook_secret: key.to_vec(),
-        };
-        store.create_tenant(tenant).await.unwrap();
+        let mut tenant = Tenant::new(tenant(), "Demo".to_owned(), clock.now(), key.to_vec());
+        tenant.quota.unlimited = true;
+        store.create_tenant(tenant, &Actor::local("test")).await.unwrap();
         Self {
             store,
             clock,
@@ -121,6 +115,7 @@ impl World {
         let id = TaskId::mint(self.clock.now(), self.tasks);
         let submit = Submit {
             intent: intent(id.clone(), url),
+            policy: None,
             may_create: true,
         };
         self.store.submit(submit).await.unwrap();
@@ -221,5 +216,6 @@ fn intent(id: TaskId, url: &str) -> Intent {
         send_within: 5_000,
         lease: 30_000,
         deadline: 93_600_000,
+        windows: evogate_models::quota::Windows::default(),
     }
 }

@@ -46,6 +46,7 @@ impl World {
                 posting,
                 task: id,
                 note: None,
+                by: None,
             });
         }
         if turn.event.is_some() {
@@ -65,6 +66,7 @@ impl World {
             posting,
             task: None,
             note: None,
+            by: None,
         });
     }
 

@@ -90,14 +90,17 @@ impl Access {
 /// may have a password in it.
 fn parse(text: &str) -> Result<Url, Problem> {
     let wrong = |why: &str| Problem::usage(format_args!("the base URL {why}"));
-    let mut url: Url = text.trim().parse().map_err(|_| {
-        wrong("is no URL; it looks like https://gateway.example/v1")
-    })?;
+    let mut url: Url = text
+        .trim()
+        .parse()
+        .map_err(|_| wrong("is no URL; it looks like https://gateway.example/v1"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(wrong("must begin with https:// or http://"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("must not have a password in it; the key has a place of its own"));
+        return Err(wrong(
+            "must not have a password in it; the key has a place of its own",
+        ));
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(wrong("must end with its path"));
@@ -114,9 +117,12 @@ mod tests {
     use crate::cli::Failure;
 
     fn environment() -> impl Iterator<Item = (String, String)> {
-        [(BASE_URL, "https://there.example/v1/"), (API_KEY, " sk-there\n")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into_iter()
+        [
+            (BASE_URL, "https://there.example/v1/"),
+            (API_KEY, " sk-there\n"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into_iter()
     }
 
     #[test]
@@ -137,7 +143,13 @@ mod tests {
     #[test]
     fn what_is_missing_or_wrong_is_wrong_usage_and_never_repeated() {
         let key = Secret::new("sk-here");
-        for url in ["", "there", "ftp://there", "http://u:pw@there", "http://there/?pw"] {
+        for url in [
+            "",
+            "there",
+            "ftp://there",
+            "http://u:pw@there",
+            "http://there/?pw",
+        ] {
             let problem = Access::of(Some(url), Some(&key), std::iter::empty()).unwrap_err();
             let failure = Failure::from(problem);
             assert_eq!(failure.code, 2, "{url}");

@@ -28,19 +28,22 @@ struct Data {
 
 #[derive(Deserialize, Default)]
 struct Pot {
-    remaining_credits: Option<Decimal>,
-    unlimited_credits: Option<bool>,
-    held_credits: Option<Decimal>,
+    #[serde(rename = "remaining_credits")]
+    remaining: Option<Decimal>,
+    #[serde(rename = "unlimited_credits")]
+    unlimited: Option<bool>,
+    #[serde(rename = "held_credits")]
+    held: Option<Decimal>,
 }
 
 impl Balance {
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
         let Data { token, user } = serde_json::from_slice::<Body>(body).ok()?.data;
-        let limited = token.unlimited_credits != Some(true);
+        let limited = token.unlimited != Some(true);
         // A key without a limit of its own spends what the account has.
-        let remaining = token.remaining_credits.filter(|_| limited);
-        let gateway = user.held_credits.is_some();
-        let account = user.remaining_credits.filter(|_| limited || !gateway);
+        let remaining = token.remaining.filter(|_| limited);
+        let gateway = user.held.is_some();
+        let account = user.remaining.filter(|_| limited || !gateway);
         Some(Self {
             remaining: remaining.or(account).map(|Decimal(credits)| credits),
             of_gateway: gateway,
@@ -55,7 +58,10 @@ mod tests {
     fn parse(token: &str, user: &str) -> (Option<String>, bool) {
         let body = format!(r#"{{"success":true,"data":{{"token":{token},"user":{user}}}}}"#);
         let balance = Balance::parse(body.as_bytes()).unwrap();
-        (balance.remaining.map(Credits::to_decimal), balance.of_gateway)
+        (
+            balance.remaining.map(Credits::to_decimal),
+            balance.of_gateway,
+        )
     }
 
     #[test]

@@ -1,0 +1,85 @@
+//! `/admin/v1/admins`: the admins' own keys. A viewer looks, an admin changes; neither is ever a scope of
+//! a tenant's key.
+
+use axum::Json;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::http::header::CACHE_CONTROL;
+use axum::response::{IntoResponse as _, Response};
+use evogate_models::KeyId;
+use evogate_store::{AdminRecord, Role};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::By;
+use crate::auth::{Admin, Viewer, admin_digest, mint_admin_key};
+use crate::error::ApiError;
+use crate::path::Segment;
+use crate::state::Gateway;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct New {
+    name: String,
+    role: Role,
+}
+
+fn shown(admin: &AdminRecord) -> Value {
+    json!({
+        "object": "admin",
+        "id": admin.id,
+        "name": admin.name,
+        "role": admin.role,
+        "created": admin.created.seconds(),
+    })
+}
+
+/// `POST /admin/v1/admins {name, role}`: the key is shown once.
+pub async fn create(
+    gateway: Gateway,
+    admin: Admin,
+    by: By,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let new: New = super::json(request).await?;
+    let secret = mint_admin_key(&*gateway.random);
+    let record = AdminRecord {
+        id: KeyId::mint(gateway.random.bits()),
+        name: super::text("name", &new.name)?,
+        role: new.role,
+        created: gateway.store.now(),
+        digest: admin_digest(&secret),
+    };
+    gateway
+        .store
+        .add_admin(record.clone(), &by.actor(&admin))
+        .await?;
+    let mut body = shown(&record);
+    if let Some(fields) = body.as_object_mut() {
+        fields.insert("key".to_owned(), secret.into());
+    }
+    Ok((
+        StatusCode::CREATED,
+        [(CACHE_CONTROL, "no-store")],
+        Json(body),
+    )
+        .into_response())
+}
+
+/// `GET /admin/v1/admins`
+pub async fn list(gateway: Gateway, _: Viewer) -> Result<Response, ApiError> {
+    let data: Vec<Value> = gateway.store.admins().await?.iter().map(shown).collect();
+    Ok(Json(json!({ "object": "list", "total": data.len(), "data": data })).into_response())
+}
+
+/// `DELETE /admin/v1/admins/{id}`
+pub async fn delete(
+    gateway: Gateway,
+    admin: Admin,
+    by: By,
+    Segment(id): Segment,
+) -> Result<Response, ApiError> {
+    let id: KeyId = id.parse().map_err(|_| ApiError::key_not_found())?;
+    gateway.store.delete_admin(&id, &by.actor(&admin)).await?;
+    Ok(Json(json!({ "object": "admin", "id": id, "deleted": true })).into_response())
+}

@@ -1,0 +1,133 @@
+//! `GET /admin/v1/tenants/{id}/journal?after=&limit=&format=`: every change of the tenant's account, in
+//! order; as JSON, NDJSON or CSV.
+
+use std::fmt::Write as _;
+
+use axum::Json;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse as _, Response};
+use evogate_models::Credits;
+use evogate_models::credits::Decimal;
+use evogate_models::journal::{Entry, Posting};
+use serde::Serialize;
+use serde_json::json;
+
+use super::{Cursor, TenantPath};
+use crate::auth::Viewer;
+use crate::csv;
+use crate::error::ApiError;
+use crate::state::Gateway;
+
+/// An entry as people read it.
+#[derive(Serialize)]
+struct Shown<'a> {
+    seq: u64,
+    at: String,
+    kind: &'static str,
+    /// Change of what is available.
+    available: Decimal,
+    /// Change of what is held.
+    held: Decimal,
+    /// Change of what is spent.
+    spent: Decimal,
+    task: Option<&'a str>,
+    note: Option<&'a str>,
+    by: Option<&'a str>,
+}
+
+impl<'a> From<&'a Entry> for Shown<'a> {
+    fn from(entry: &'a Entry) -> Self {
+        let less = |a: Credits, b: Credits| a.checked_sub(b).unwrap_or_default();
+        let zero = Credits::ZERO;
+        let (kind, available, held, spent) = match entry.posting {
+            Posting::Granted { amount } => ("granted", amount, zero, zero),
+            Posting::Held { amount } => ("held", less(zero, amount), amount, zero),
+            Posting::Moved { from, to } => ("moved", less(from, to), less(to, from), zero),
+            Posting::Settled { charged, released } => {
+                let hold = charged.checked_add(released).unwrap_or_default();
+                ("settled", released, less(zero, hold), charged)
+            }
+            Posting::Released { amount } => ("released", amount, less(zero, amount), zero),
+        };
+        Self {
+            seq: entry.seq,
+            at: super::time(entry.at),
+            kind,
+            available: Decimal(available),
+            held: Decimal(held),
+            spent: Decimal(spent),
+            task: entry.task.as_ref().map(|task| task.as_str()),
+            note: entry.note.as_deref(),
+            by: entry.by.as_deref(),
+        }
+    }
+}
+
+/// Lists the journal; `next` is the `after` of the next page.
+pub async fn list(
+    gateway: Gateway,
+    _: Viewer,
+    TenantPath(tenant): TenantPath,
+    cursor: Cursor,
+) -> Result<Response, ApiError> {
+    gateway
+        .store
+        .tenant(&tenant)
+        .await?
+        .ok_or_else(ApiError::tenant_not_found)?;
+    let limit = cursor.limit();
+    let after = cursor.number("after")?.unwrap_or(0);
+    let entries = gateway.store.journal(&tenant, after, limit).await?;
+    let shown = entries.iter().map(Shown::from);
+    match cursor.text("format").unwrap_or("json") {
+        "json" => {
+            let next = entries
+                .last()
+                .map(|entry| entry.seq)
+                .filter(|_| entries.len() == limit);
+            let data: Vec<Shown<'_>> = shown.collect();
+            Ok(Json(json!({ "object": "list", "data": data, "next": next })).into_response())
+        }
+        "ndjson" => {
+            let lines = shown.filter_map(|entry| serde_json::to_string(&entry).ok());
+            let text = lines.fold(String::new(), |mut text, line| {
+                let _ = writeln!(text, "{line}");
+                text
+            });
+            Ok(([(CONTENT_TYPE, "application/x-ndjson")], text).into_response())
+        }
+        "csv" => {
+            let head = [
+                "seq",
+                "at",
+                "kind",
+                "available",
+                "held",
+                "spent",
+                "task",
+                "note",
+                "by",
+            ];
+            let rows = shown.map(|entry| {
+                let optional = |text: Option<&str>| text.unwrap_or_default().to_owned();
+                let amount = |amount: Decimal| amount.0.to_decimal();
+                vec![
+                    entry.seq.to_string(),
+                    entry.at,
+                    entry.kind.to_owned(),
+                    amount(entry.available),
+                    amount(entry.held),
+                    amount(entry.spent),
+                    optional(entry.task),
+                    optional(entry.note),
+                    optional(entry.by),
+                ]
+            });
+            Ok(csv::answer(&head, rows))
+        }
+        _ => Err(ApiError::invalid(
+            "format",
+            "format must be one of: json, ndjson, csv",
+        )),
+    }
+}

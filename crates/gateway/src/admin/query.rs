@@ -1,0 +1,130 @@
+//! Queries of lists: pages by number, and pages that go on from where the last one ended.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+use axum::Json;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse as _, Response};
+use evogate_models::TenantId;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::error::ApiError;
+use crate::state::Gateway;
+
+/// Entries on a page where nothing else is asked for.
+const PAGE: usize = 50;
+/// The most entries on a page by number.
+const MOST: usize = 200;
+/// The most entries of a list that goes on.
+const MOST_ON: usize = 10_000;
+
+fn pairs(parts: &Parts) -> BTreeMap<String, String> {
+    let query = parts.uri.query().unwrap_or_default();
+    url::form_urlencoded::parse(query.as_bytes())
+        .into_owned()
+        .collect()
+}
+
+/// `?search=&page=&page_size=`
+#[derive(Debug, Clone)]
+pub struct Paged {
+    /// A part of a name; empty: everything.
+    pub search: String,
+    page: usize,
+    page_size: usize,
+}
+
+impl FromRequestParts<Gateway> for Paged {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Gateway) -> Result<Self, ApiError> {
+        let query = Cursor(pairs(parts));
+        let bounded = |name: &str, otherwise: usize, most: usize| match query.text(name) {
+            None => Ok(otherwise),
+            Some(text) => {
+                let number = text
+                    .parse()
+                    .ok()
+                    .filter(|number| (1..=most).contains(number));
+                number.ok_or_else(|| {
+                    ApiError::invalid(
+                        name,
+                        format!("{name} must be an integer between 1 and {most}"),
+                    )
+                })
+            }
+        };
+        Ok(Self {
+            search: query.text("search").unwrap_or_default().to_owned(),
+            page: bounded("page", 1, 1_000_000)?,
+            page_size: bounded("page_size", PAGE, MOST)?,
+        })
+    }
+}
+
+impl Paged {
+    /// The page of `all` that was asked for.
+    pub fn answer<T, S: Serialize>(&self, all: Vec<T>, show: impl Fn(T) -> S) -> Response {
+        let total = all.len();
+        let skip = self.page.saturating_sub(1).saturating_mul(self.page_size);
+        let data: Vec<S> = all
+            .into_iter()
+            .skip(skip)
+            .take(self.page_size)
+            .map(show)
+            .collect();
+        Json(json!({
+            "object": "list",
+            "total": total,
+            "page": self.page,
+            "page_size": self.page_size,
+            "data": data,
+        }))
+        .into_response()
+    }
+}
+
+/// The query of a list that goes on, or of a report: names and values.
+#[derive(Debug, Clone)]
+pub struct Cursor(BTreeMap<String, String>);
+
+impl FromRequestParts<Gateway> for Cursor {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Gateway) -> Result<Self, Infallible> {
+        Ok(Self(pairs(parts)))
+    }
+}
+
+impl Cursor {
+    /// A parameter; an empty one counts as absent.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.0
+            .get(name)
+            .map(String::as_str)
+            .filter(|text| !text.is_empty())
+    }
+
+    /// How many entries: `limit`, within reason.
+    pub fn limit(&self) -> usize {
+        let asked = self.text("limit").and_then(|text| text.parse().ok());
+        asked.unwrap_or(PAGE).clamp(1, MOST_ON)
+    }
+
+    /// A number.
+    pub fn number(&self, name: &str) -> Result<Option<u64>, ApiError> {
+        let invalid = || ApiError::invalid(name, format!("{name} must be a whole number"));
+        self.text(name)
+            .map(|text| text.parse().map_err(|_| invalid()))
+            .transpose()
+    }
+
+    /// The tenant that the list is limited to.
+    pub fn tenant(&self) -> Result<Option<TenantId>, ApiError> {
+        let tenant = self.text("tenant").map(str::parse).transpose();
+        tenant.map_err(|_| ApiError::tenant_not_found())
+    }
+}

@@ -1,0 +1,56 @@
+//! `/admin/v1/tenants/{id}/quota`: what a tenant may do. Set as a whole; what is left out is not limited.
+
+use axum::Json;
+use axum::extract::Request;
+use axum::response::{IntoResponse as _, Response};
+use evogate_models::Fault;
+use evogate_models::quota::Quota;
+use evogate_store::TenantChange;
+
+use super::{By, TenantPath};
+use crate::auth::{Admin, Viewer};
+use crate::error::ApiError;
+use crate::state::Gateway;
+use crate::windows;
+
+/// `GET …/quota`
+pub async fn get(
+    gateway: Gateway,
+    _: Viewer,
+    TenantPath(id): TenantPath,
+) -> Result<Response, ApiError> {
+    let view = gateway
+        .store
+        .tenant(&id)
+        .await?
+        .ok_or_else(ApiError::tenant_not_found)?;
+    Ok(Json(view.tenant.quota).into_response())
+}
+
+/// `PUT …/quota`: in force for every submit that begins after the answer.
+pub async fn put(
+    gateway: Gateway,
+    admin: Admin,
+    by: By,
+    TenantPath(id): TenantPath,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let quota: Quota = super::json(request).await?;
+    let mut faults = quota.faults();
+    if windows::time_zone(&quota.time_zone).is_none() {
+        let message = "time_zone must be an IANA name, such as UTC or Europe/Berlin";
+        faults.push(Fault::parameter("time_zone", message));
+    }
+    if !faults.is_empty() {
+        return Err(ApiError::faults(faults));
+    }
+    let change = TenantChange {
+        quota: Some(quota),
+        ..TenantChange::default()
+    };
+    let view = gateway
+        .store
+        .change_tenant(&id, change, &by.actor(&admin))
+        .await?;
+    Ok(Json(view.tenant.quota).into_response())
+}

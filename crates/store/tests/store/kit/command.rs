@@ -1,0 +1,292 @@
+//! Random commands, before anybody knows which tasks there are.
+
+mod moves;
+
+use evogate_models::Millis;
+use proptest::prelude::*;
+
+pub(crate) use moves::{Move, Said, Upstream};
+
+/// One of what there is, counted from the newest.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pick(pub(crate) u8);
+
+/// A fencing token.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fence {
+    /// The one that was given out last.
+    Last,
+    /// One given out before.
+    Older,
+    /// One never given out.
+    Newer,
+}
+
+/// A command. Tenants, users, keys and bodies are numbers of a few that there may be.
+#[derive(Debug, Clone)]
+pub(crate) enum Command {
+    CreateTenant(u8),
+    ChangeTenant {
+        tenant: u8,
+        suspended: Option<bool>,
+        limits: Option<Limits>,
+    },
+    Grant {
+        tenant: u8,
+        micro: i64,
+        key: Option<u8>,
+    },
+    AddKey {
+        tenant: u8,
+        key: u8,
+        digest: u8,
+        cap: Option<i64>,
+        lives: Option<Millis>,
+    },
+    RotateKey {
+        tenant: u8,
+        key: u8,
+        digest: u8,
+        overlap: Millis,
+    },
+    DeleteKey {
+        tenant: u8,
+        key: u8,
+    },
+    Submit(Request),
+    Turn {
+        task: Pick,
+        foreign: bool,
+        /// A move that the task's state does not allow is made into one that it does.
+        fitting: bool,
+        step: Move,
+    },
+    /// Of a task that is there, or of one that is not.
+    Restore {
+        known: Option<Pick>,
+        tenant: u8,
+        key: Option<u8>,
+        callback: bool,
+    },
+    ClaimDue {
+        limit: usize,
+        lease: Millis,
+    },
+    ClaimDeliveries {
+        limit: usize,
+        lease: Millis,
+    },
+    Attempted {
+        delivery: Pick,
+        foreign: bool,
+        fence: Fence,
+        outcome: Attempted,
+    },
+    Postpone {
+        delivery: Pick,
+        foreign: bool,
+        fence: Fence,
+        wait: Millis,
+    },
+    Sweep,
+    Wait(Millis),
+    /// The process ends, and the next one opens the store.
+    Restart,
+}
+
+/// A tenant's quota, as far as it is a matter of sums. Amounts are micro-credits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) unlimited: bool,
+    pub(crate) in_flight: Option<u32>,
+    pub(crate) per_day: Option<i64>,
+    pub(crate) per_week: Option<i64>,
+    pub(crate) user_per_day: Option<i64>,
+    pub(crate) key_per_day: Option<i64>,
+}
+
+/// A submit.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(crate) tenant: u8,
+    pub(crate) user: Option<u8>,
+    /// The key that it came with.
+    pub(crate) with: Option<u8>,
+    pub(crate) body: u8,
+    /// The idempotency key.
+    pub(crate) key: Option<u8>,
+    pub(crate) micro: i64,
+    pub(crate) callback: bool,
+    pub(crate) may_create: bool,
+    /// Was the tenant looked at before its last change?
+    pub(crate) stale: bool,
+    /// The id of this task instead of a new one.
+    pub(crate) id_of: Option<Pick>,
+}
+
+/// What came of an attempt to deliver.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Attempted {
+    Delivered,
+    Dead,
+    /// To be sent again after that long; soon, when it is not said.
+    Again(Option<Millis>),
+}
+
+/// Tenants that commands name. The last one is never made.
+pub(crate) const TENANTS: [&str; 4] = ["demo", "free", "slow", "nobody"];
+
+fn tenant() -> impl Strategy<Value = u8> {
+    prop_oneof![20 => Just(0), 8 => Just(1), 2 => Just(2), 1 => Just(3)]
+}
+
+fn pick() -> impl Strategy<Value = Pick> {
+    prop_oneof![6 => Just(0), 3 => 0..4_u8, 1 => any::<u8>()].prop_map(Pick)
+}
+
+fn fence() -> impl Strategy<Value = Fence> {
+    prop_oneof![8 => Just(Fence::Last), 2 => Just(Fence::Older), 1 => Just(Fence::Newer)]
+}
+
+/// Amounts of up to 40 credits, small ones and nothing among them.
+fn micro() -> impl Strategy<Value = i64> {
+    prop_oneof![1 => Just(0), 1 => 1..10_i64, 2 => Just(10_000_000), 6 => 0..40_000_000_i64]
+}
+
+fn rarely() -> impl Strategy<Value = bool> {
+    prop::bool::weighted(0.05)
+}
+
+fn limits() -> impl Strategy<Value = Limits> {
+    let sum = || prop::option::weighted(0.3, 0..60_000_000_i64);
+    let in_flight = prop::option::weighted(0.3, 0..4_u32);
+    (any::<bool>(), in_flight, sum(), sum(), sum(), sum()).prop_map(
+        |(unlimited, in_flight, per_day, per_week, user_per_day, key_per_day)| Limits {
+            unlimited,
+            in_flight,
+            per_day,
+            per_week,
+            user_per_day,
+            key_per_day,
+        },
+    )
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    let who = (
+        tenant(),
+        prop::option::of(0..2_u8),
+        prop::option::weighted(0.2, 0..3_u8),
+    );
+    let what = (0..3_u8, prop::option::weighted(0.4, 0..3_u8), micro());
+    let how = (
+        prop::bool::weighted(0.7),
+        prop::bool::weighted(0.9),
+        rarely(),
+    );
+    let id_of = prop::option::weighted(0.05, pick());
+    (who, what, how, id_of).prop_map(
+        |((tenant, user, with), (body, key, micro), (callback, may_create, stale), id_of)| {
+            Request {
+                tenant,
+                user,
+                with,
+                body,
+                key,
+                micro,
+                callback,
+                may_create,
+                stale,
+                id_of,
+            }
+        },
+    )
+}
+
+/// Spans around every deadline that there is: leases, repeats, unknown submits, tasks, keys.
+fn span() -> impl Strategy<Value = Millis> {
+    prop_oneof![
+        4 => 0..3_000_i64,
+        4 => 0..20_000_i64,
+        2 => 0..150_000_i64,
+        1 => 0..700_000_i64,
+        1 => 86_000_000..90_000_000_i64,
+    ]
+}
+
+fn claim() -> impl Strategy<Value = (usize, Millis)> {
+    (prop_oneof![1..4_usize, Just(50)], 1_000..60_000_i64)
+}
+
+fn delivery() -> impl Strategy<Value = (Pick, bool, Fence)> {
+    (pick(), prop::bool::weighted(0.1), fence())
+}
+
+fn attempted() -> impl Strategy<Value = Attempted> {
+    prop_oneof![
+        Just(Attempted::Delivered),
+        Just(Attempted::Dead),
+        prop::option::weighted(0.8, 0..10_000_i64).prop_map(Attempted::Again),
+    ]
+}
+
+fn by_admins() -> impl Strategy<Value = Command> {
+    let key = || (tenant(), 0..3_u8);
+    let cap = prop::option::weighted(0.3, micro());
+    let lives = prop::option::weighted(0.2, span());
+    let suspended = prop::option::weighted(0.3, prop::bool::weighted(0.2));
+    prop_oneof![
+        1 => (0..3_u8).prop_map(Command::CreateTenant),
+        2 => (tenant(), suspended, prop::option::of(limits())).prop_map(
+            |(tenant, suspended, limits)| Command::ChangeTenant { tenant, suspended, limits }
+        ),
+        4 => (tenant(), prop_oneof![0..20_000_000_i64, -40_000_000..0_i64], prop::option::weighted(0.3, 0..2_u8))
+            .prop_map(|(tenant, micro, key)| Command::Grant { tenant, micro, key }),
+        3 => (key(), 0..6_u8, cap, lives).prop_map(|((tenant, key), digest, cap, lives)| {
+            Command::AddKey { tenant, key, digest, cap, lives }
+        }),
+        1 => (key(), 0..6_u8, 0..60_000_i64).prop_map(|((tenant, key), digest, overlap)| {
+            Command::RotateKey { tenant, key, digest, overlap }
+        }),
+        1 => key().prop_map(|(tenant, key)| Command::DeleteKey { tenant, key }),
+    ]
+}
+
+fn of_workers() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        6 => claim().prop_map(|(limit, lease)| Command::ClaimDue { limit, lease }),
+        4 => claim().prop_map(|(limit, lease)| Command::ClaimDeliveries { limit, lease }),
+        6 => (delivery(), attempted()).prop_map(|((delivery, foreign, fence), outcome)| {
+            Command::Attempted { delivery, foreign, fence, outcome }
+        }),
+        2 => (delivery(), 0..10_000_i64).prop_map(|((delivery, foreign, fence), wait)| {
+            Command::Postpone { delivery, foreign, fence, wait }
+        }),
+        1 => Just(Command::Sweep),
+    ]
+}
+
+/// One command of those that every engine takes.
+pub(crate) fn command() -> impl Strategy<Value = Command> {
+    let restored = (
+        prop::option::weighted(0.3, pick()),
+        tenant(),
+        prop::option::of(0..3_u8),
+    );
+    prop_oneof![
+        8 => by_admins(),
+        11 => request().prop_map(Command::Submit),
+        28 => (pick(), rarely(), prop::bool::weighted(0.7), moves::step())
+            .prop_map(|(task, foreign, fitting, step)| Command::Turn { task, foreign, fitting, step }),
+        1 => (restored, any::<bool>()).prop_map(|((known, tenant, key), callback)| {
+            Command::Restore { known, tenant, key, callback }
+        }),
+        19 => of_workers(),
+        8 => span().prop_map(Command::Wait),
+    ]
+}
+
+/// Commands for an engine whose leases end with its process.
+pub(crate) fn with_restarts() -> impl Strategy<Value = Command> {
+    prop_oneof![80 => command(), 1 => Just(Command::Restart)]
+}

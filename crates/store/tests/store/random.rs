@@ -1,0 +1,270 @@
+//! Random commands, each answer judged by the model, and the whole store checked after each.
+//!
+//! `EVOGATE_STORE_CASES` asks for more cases than the usual; a case that fails is kept as a seed beside
+//! this file, and runs first from then on.
+
+use std::collections::BTreeSet;
+
+use evogate_models::task::State;
+use evogate_models::{Millis, TenantId};
+use evogate_store::dump::Dump;
+use evogate_store::{Store, TaskCommand, TaskFilter};
+use proptest::prelude::*;
+use proptest::test_runner::{FileFailurePersistence, TestCaseError};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::kit::cast::Cast;
+use crate::kit::command::{Command, Limits, TENANTS, with_restarts};
+use crate::kit::step::{Answer, Step};
+use crate::kit::{DEADLINE, Place, UNKNOWN};
+use crate::model::{Model, Name};
+
+const CASES: u32 = 250;
+const LENGTH: usize = 80;
+
+type Checked = Result<(), TestCaseError>;
+
+/// What every case begins with: a tenant with a limit, and one without.
+fn prologue() -> [Command; 4] {
+    let limits = Limits {
+        unlimited: true,
+        in_flight: None,
+        per_day: None,
+        per_week: None,
+        user_per_day: None,
+        key_per_day: None,
+    };
+    [
+        Command::CreateTenant(0),
+        Command::Grant {
+            tenant: 0,
+            micro: 60_000_000,
+            key: None,
+        },
+        Command::CreateTenant(1),
+        Command::ChangeTenant {
+            tenant: 1,
+            suspended: None,
+            limits: Some(limits),
+        },
+    ]
+}
+
+struct World {
+    place: Place,
+    cast: Cast,
+    model: Model,
+    dump: Dump,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            place: Place::quick(),
+            cast: Cast::default(),
+            model: Model::default(),
+            dump: Dump::default(),
+        }
+    }
+
+    fn store(&self) -> &Store {
+        self.place.store()
+    }
+
+    async fn command(&mut self, command: Command) -> Checked {
+        match self.cast.step(command, self.store().now()) {
+            Some(step) => self.step(&step).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn step(&mut self, step: &Step) -> Checked {
+        let answer = step.run(self.store()).await;
+        match step {
+            Step::Wait(span) => self.place.clock.advance(*span),
+            Step::Restart => self.place.reopen().await,
+            _ => {}
+        }
+        self.cast.heard(&answer);
+        let judged = self.model.judge(step, &answer, &self.dump);
+        let context = |error: TestCaseError| TestCaseError::fail(format!("{step:?}: {error}"));
+        judged.map_err(context)?;
+        self.check(&answer).await.map_err(context)
+    }
+
+    async fn check(&mut self, answer: &Answer) -> Checked {
+        let dump = self.store().dump().await.unwrap();
+        self.model.check(&dump)?;
+        let verified = self.store().verify().await.unwrap();
+        self.model.check_verification(&verified)?;
+        if answer.is_refusal() {
+            prop_assert_eq!(&dump, &self.dump, "a refusal that wrote something");
+        }
+        appended_only(&self.dump, &dump)?;
+        self.dump = dump;
+        Ok(())
+    }
+
+    /// What the reads of the interface show is what is kept, to its tenant and to nobody else.
+    async fn check_reads(&self) -> Checked {
+        let store = self.store();
+        for tenant in TENANTS {
+            let tenant: TenantId = tenant.parse().unwrap();
+            let own = |name: &&Name| name.0 == tenant;
+            let page = store
+                .tasks(&tenant, TaskFilter::default(), 1, 1_000)
+                .await
+                .unwrap();
+            let shown: BTreeSet<_> = page
+                .tasks
+                .iter()
+                .map(|task| (task.tenant.clone(), task.id.clone()))
+                .collect();
+            let kept: BTreeSet<_> = self.dump.tasks.keys().filter(own).cloned().collect();
+            prop_assert_eq!(&shown, &kept);
+            prop_assert_eq!(page.total, kept.len() as u64);
+            for name @ (_, id) in self.dump.tasks.keys() {
+                let task = store.task(&tenant, id).await.unwrap();
+                let timeline = store.timeline(&tenant, id).await.unwrap();
+                let deliveries = store.deliveries(&tenant, id).await.unwrap();
+                let here = self.dump.tasks.get(&(tenant.clone(), id.clone()));
+                prop_assert_eq!(task.as_ref(), here, "{:?}", name);
+                prop_assert_eq!(timeline.is_empty(), here.is_none());
+                prop_assert!(
+                    deliveries
+                        .iter()
+                        .all(|d| d.tenant == tenant && d.task == *id)
+                );
+                prop_assert!(here.is_some() || deliveries.is_empty());
+            }
+        }
+        let unbound = store.unbound().await.unwrap();
+        let unbound: BTreeSet<_> = unbound
+            .into_iter()
+            .map(|task| (task.tenant, task.id))
+            .collect();
+        prop_assert_eq!(&unbound, &self.dump.unbound);
+        let first = self.dump.due.first().map(|(due, _, _)| *due);
+        prop_assert_eq!(store.next_due().await.unwrap(), first);
+        Ok(())
+    }
+
+    /// A worker that was away for `span` looks at all that is due, while EvoLink says nothing.
+    async fn pass(&mut self, span: Millis) -> Checked {
+        self.step(&Step::Wait(span)).await?;
+        let (limit, lease) = (1_000, 1_000);
+        self.step(&Step::ClaimDue { limit, lease }).await?;
+        let now = self.store().now();
+        let tasks: Vec<_> = self.dump.tasks.values().cloned().collect();
+        for task in tasks.into_iter().filter(|task| task.lease.is_some()) {
+            let command = match task.state {
+                State::Queued { .. } | State::Submitting { .. } => TaskCommand::LeaseRanOut {
+                    unknown_deadline: UNKNOWN,
+                },
+                State::Unknown { until, .. } if until <= now => TaskCommand::Lose,
+                State::Pending | State::Processing if task.deadline <= now => TaskCommand::Expire,
+                _ => TaskCommand::InVain {
+                    fence: task.fence,
+                    why: None,
+                },
+            };
+            let (tenant, task) = (task.tenant, task.id);
+            self.step(&Step::Turn {
+                tenant,
+                task,
+                command,
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Nothing is forgotten: a worker that does no more than look at what is due brings every task to
+    /// its end.
+    async fn see_to_the_end(&mut self) -> Checked {
+        for _ in 0..4 {
+            self.pass(DEADLINE.max(UNKNOWN)).await?;
+        }
+        prop_assert!(
+            self.model.open().is_empty(),
+            "never ended: {:?}",
+            self.model.open()
+        );
+        Ok(())
+    }
+
+    /// `commands`; what is not bound by then is lost, so that the `late` ones find tasks of every end.
+    async fn run(mut self, commands: Vec<Command>, late: Vec<Command>) -> Checked {
+        for command in prologue().into_iter().chain(commands) {
+            self.command(command).await?;
+        }
+        for _ in 0..2 {
+            self.pass(UNKNOWN).await?;
+        }
+        for command in late {
+            self.command(command).await?;
+        }
+        self.check_reads().await?;
+        self.see_to_the_end().await?;
+        self.place.close().await;
+        Ok(())
+    }
+}
+
+/// Journals and timelines only grow, and what ended does not change for its tenant.
+fn appended_only(before: &Dump, after: &Dump) -> Checked {
+    for (tenant, entries) in &before.journal {
+        prop_assert!(
+            after.journal[tenant].starts_with(entries),
+            "the journal of {tenant}"
+        );
+    }
+    prop_assert!(after.audit.starts_with(&before.audit), "the audit trail");
+    for (name, notes) in &before.notes {
+        prop_assert!(
+            after.notes[name].starts_with(notes),
+            "the timeline of {name:?}"
+        );
+    }
+    for (name, task) in before
+        .tasks
+        .iter()
+        .filter(|(_, task)| task.state.is_ended())
+    {
+        let now = &after.tasks[name];
+        prop_assert_eq!(&task.state, &now.state, "an end is an end");
+        prop_assert_eq!(task.charged, now.charged);
+        prop_assert_eq!(&task.body, &now.body);
+        prop_assert_eq!(task.ended, now.ended);
+    }
+    for (name, delivery) in &before.deliveries {
+        prop_assert_eq!(&delivery.body, &after.deliveries[name].body);
+    }
+    Ok(())
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().build().unwrap()
+}
+
+fn config() -> ProptestConfig {
+    let cases = std::env::var("EVOGATE_STORE_CASES").ok();
+    ProptestConfig {
+        cases: cases.and_then(|cases| cases.parse().ok()).unwrap_or(CASES),
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("seeds"))),
+        max_shrink_iters: 2_000,
+        ..ProptestConfig::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn whatever_is_asked_in_whatever_order_clients_get_what_they_rely_on(
+        commands in prop::collection::vec(with_restarts(), 1..LENGTH),
+        late in prop::collection::vec(with_restarts(), 0..LENGTH / 4),
+    ) {
+        runtime().block_on(World::new().run(commands, late))?;
+    }
+}
