@@ -6,6 +6,8 @@ pub const REQUESTS: &str = "evogate_http_requests_total";
 pub const REQUEST_SECONDS: &str = "evogate_http_request_seconds";
 /// Failed authentications, by the class of their reason.
 pub const AUTH_FAILURES: &str = "evogate_auth_failures_total";
+/// Questions for an identity provider's keys, by issuer and outcome (`taken`, `failed`).
+pub const IDENTITY_KEYS: &str = "evogate_identity_keys_total";
 /// Answers that the store could not give.
 pub const STORE_ERRORS: &str = "evogate_store_errors_total";
 /// Submits by outcome.

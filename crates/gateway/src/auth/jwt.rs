@@ -9,6 +9,7 @@ mod compact;
 mod identity;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use evogate_models::Timestamp;
 use evogate_store::Clock;
@@ -25,6 +26,8 @@ use compact::Compact;
 
 /// Tokens that are remembered.
 const REMEMBERED: u64 = 50_000;
+/// How long after its last use a token is forgotten, also before it runs out.
+const IDLE: Duration = Duration::from_hours(1);
 
 /// Judges tokens.
 #[derive(Debug)]
@@ -70,7 +73,10 @@ impl Verifier {
         };
         Ok(Self {
             issuers: issuers.iter().map(trusted).collect::<Result<_, _>>()?,
-            remembered: Cache::new(REMEMBERED),
+            remembered: Cache::builder()
+                .max_capacity(REMEMBERED)
+                .time_to_idle(IDLE)
+                .build(),
             clock,
             background,
         })

@@ -6,10 +6,10 @@ use evogate_models::address::{AddressPolicy, Refused};
 use ipnet::IpNet;
 use url::Url;
 
-use super::Config;
 use super::hosts::is_loopback;
 use super::problem::Warning;
 use super::units::show_duration;
+use super::{Config, Issuer, KeysFrom};
 use crate::secret::Secret;
 
 /// EvoLink forgets a task after this long (tutorial).
@@ -27,6 +27,7 @@ pub(super) fn collect(config: &Config) -> Vec<Warning> {
     found.about_listeners(config);
     found.about_callbacks(config);
     found.about_secrets(config);
+    found.about_issuers(config);
     found.about_evolink(config);
     found.about_times(config);
     found.about_webhooks(config);
@@ -106,6 +107,18 @@ impl Warnings {
                 self.add("admin.bootstrap_key", "has few different characters");
             }
             Some(_) => {}
+        }
+    }
+
+    fn about_issuers(&mut self, config: &Config) {
+        for Issuer { name, keys, .. } in &config.auth.issuers {
+            let KeysFrom::Secret(secret) = keys else {
+                continue;
+            };
+            if is_monotonous(secret) {
+                let message = format!("has few different characters in the hmac_secret of {name}");
+                self.add("auth.issuers", message);
+            }
         }
     }
 

@@ -19,6 +19,7 @@ use jsonwebtoken::Algorithm;
 use super::{KeyPrint, KeySet, NoKey, SigningKey};
 use crate::background::Background;
 use crate::config::{Issuer, KeysFrom};
+use crate::metrics::IDENTITY_KEYS;
 use file::KeyFile;
 use remote::Remote;
 
@@ -179,7 +180,12 @@ impl KeySource {
         let Origin::Remote(remote) = &self.origin else {
             return true;
         };
-        match remote.keys().await {
+        let asked = remote.keys().await;
+        let outcome = if asked.is_ok() { "taken" } else { "failed" };
+        metrics::counter!(IDENTITY_KEYS, "issuer" => self.issuer.to_string(),
+            "outcome" => outcome)
+        .increment(1);
+        match asked {
             Ok(set) => {
                 self.take(set);
                 self.answers.fetch_add(1, Ordering::SeqCst);

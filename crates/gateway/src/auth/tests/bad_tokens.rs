@@ -6,6 +6,9 @@ mod forms;
 mod meanings;
 mod registered_claims;
 
+use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::test_runner::TestRunner;
 use rstest::rstest;
 
 use super::kit::*;
@@ -19,6 +22,42 @@ async fn refused(token: &str) -> Reason {
 #[tokio::test]
 async fn without_its_flaw_the_token_is_taken() {
     Kit::new().await.present(&good()).await.unwrap();
+}
+
+/// Takes a token through the whole judgement, many times over.
+fn judge_each<T: std::fmt::Debug>(tokens: impl Strategy<Value = T>, token: impl Fn(T) -> String) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let kit = runtime.block_on(Kit::new());
+    let mut runner = TestRunner::default();
+    let judged = runner.run(&tokens, |parts| {
+        let token = token(parts);
+        let found = runtime.block_on(kit.present(&token));
+        prop_assert!(found.is_err(), "{token}");
+        Ok(())
+    });
+    judged.unwrap();
+}
+
+#[test]
+fn a_token_that_was_changed_anywhere_is_refused() {
+    let good = good();
+    judge_each((any::<Index>(), "[!-~]"), |(at, with)| {
+        let at = at.index(good.len());
+        let mut changed = good.clone();
+        changed.replace_range(at..=at, &with);
+        if changed == good {
+            changed.push('x');
+        }
+        changed
+    });
+}
+
+#[test]
+fn whatever_looks_like_a_token_is_refused() {
+    judge_each("[!-~]{0,40}\\.[!-~]{0,40}\\.[!-~]{0,40}", |token| token);
+    judge_each(("\\PC{0,60}", "\\PC{0,60}"), |(header, claims)| {
+        RSA.token("RS256", header, claims)
+    });
 }
 
 #[rstest]

@@ -308,6 +308,19 @@ fn the_secret_is_not_printed() {
     );
 }
 
+#[test]
+fn a_secret_that_can_be_guessed_is_warned_about() {
+    let block = |secret: &str| {
+        let block = BLOCK.replace("['RS256', 'ES256']", "'HS256'");
+        block.replace(
+            "jwks_url = 'https://sso.example.com/certs'",
+            &format!("hmac_secret = '{secret}'"),
+        )
+    };
+    assert!(!warned(&block(SECRET)).contains(&"auth.issuers"));
+    assert!(warned(&block(&"ab".repeat(20))).contains(&"auth.issuers"));
+}
+
 #[rstest]
 #[case("auth.failures_per_minute = 0")]
 #[case("auth.failures_per_minute = 'many'")]
