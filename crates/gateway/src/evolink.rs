@@ -38,6 +38,8 @@ pub use lists::{Account, ListEntry, ListPage, Pot};
 pub use meter::{REQUESTS, SECONDS};
 pub use outcome::{CancelOutcome, Failure, ReadOutcome, SubmitOutcome};
 
+pub(crate) use wait::Wait;
+
 use answer::{Answer, Broken, LIST, TASK, exchange};
 use body::SubmitBody;
 use meter::Operation;

@@ -16,11 +16,11 @@ const LONGEST: Duration = Duration::from_hours(24);
 
 /// A time to wait before another try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Wait(pub(super) Duration);
+pub(crate) struct Wait(pub(crate) Duration);
 
 impl Wait {
     /// `Retry-After`, else the seconds in the message, else EvoLink's usual wait for the status.
-    pub(super) fn read(
+    pub(crate) fn read(
         status: StatusCode,
         header: Option<&HeaderValue>,
         message: &str,

@@ -7,6 +7,7 @@ mod balance;
 use std::time::Duration;
 
 use evogate_models::UpstreamId;
+use evogate_store::{Clock, SystemClock};
 use http::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
@@ -191,5 +192,6 @@ async fn open(request: RequestBuilder) -> Result<Response, CallError> {
 }
 
 fn refused(response: &Response, body: &[u8]) -> Option<CallError> {
-    Refusal::read(response.status(), response.headers(), body).map(CallError::Refused)
+    let now = SystemClock.now();
+    Refusal::read(response.status(), response.headers(), body, now).map(CallError::Refused)
 }

@@ -76,7 +76,7 @@ impl Download<'_> {
             if !hope || round >= ROUNDS {
                 return Err(Problem::new("download_failed", why));
             }
-            let wait = self.pace.retry(round);
+            let wait = self.pace.after(round, None);
             round += 1;
             self.console.trouble(&why, wait);
             sleep(wait).await;

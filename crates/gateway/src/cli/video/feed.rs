@@ -66,7 +66,7 @@ impl<'a> Feed<'a> {
                 CallError::Refused(refusal) => refusal.wait,
                 CallError::Unclear { .. } => None,
             };
-            let wait = asked.unwrap_or_else(|| self.pace.retry(self.failures));
+            let wait = self.pace.after(self.failures, asked);
             self.due = Instant::now() + wait;
             self.console.trouble(&error, wait);
             self.trouble = Some(error.to_string());

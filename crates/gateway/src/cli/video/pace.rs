@@ -34,8 +34,16 @@ impl Pace {
             .map_or(self.poll, |part| part.clamp(shortest, self.poll))
     }
 
-    /// The wait after so many failures in a row.
-    pub(super) fn retry(&self, failures: u32) -> Duration {
+    /// The wait after so many failures in a row: as long as the other side asks for, if it does, but never
+    /// none.
+    pub(super) fn after(&self, failures: u32, asked: Option<Duration>) -> Duration {
+        match asked {
+            Some(asked) => asked.max(self.retry),
+            None => self.backoff(failures),
+        }
+    }
+
+    fn backoff(&self, failures: u32) -> Duration {
         let doubled = failures.saturating_sub(1).min(16);
         let factor = 1_u32.checked_shl(doubled).unwrap_or(u32::MAX);
         self.retry.saturating_mul(factor).min(LONGEST)
@@ -59,7 +67,14 @@ mod tests {
     #[test]
     fn each_failure_doubles_the_wait_up_to_a_limit() {
         let pace = Pace::default();
-        let waits = [1, 2, 3, 4, 9, u32::MAX].map(|failures| pace.retry(failures).as_secs());
+        let waits = [1, 2, 3, 4, 9, u32::MAX].map(|failures| pace.after(failures, None).as_secs());
         assert_eq!(waits, [1, 2, 4, 8, 15, 15]);
+    }
+
+    #[test]
+    fn the_other_side_may_ask_for_more_time_but_not_for_none() {
+        let pace = Pace::default();
+        let after = |asked| pace.after(1, Some(Duration::from_secs(asked))).as_secs();
+        assert_eq!([after(60), after(0)], [60, 1]);
     }
 }

@@ -174,7 +174,8 @@ impl Console {
     pub(super) fn trouble(&self, why: &dyn fmt::Display, wait: Duration) {
         let text = format!("trying again in {}: {why}", seconds(wait));
         if self.bars {
-            self.stage().trouble(Some(text));
+            // There is one line for it.
+            self.stage().trouble(Some(text.replace('\n', " ")));
         } else {
             self.warn(&text);
         }

@@ -3,10 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
+use evogate_models::Timestamp;
 use http::StatusCode;
 use http::header::{HeaderMap, RETRY_AFTER};
 use serde::Deserialize;
 use serde_json::Value;
+
+use crate::evolink::Wait;
 
 /// The longest text of another program's that is shown, in characters.
 const SHOWN: usize = 1000;
@@ -37,7 +40,7 @@ pub(super) struct Refusal {
     pub(super) request_id: Option<String>,
     /// What else is wrong with the request (the gateway finds all faults at once).
     more: Vec<String>,
-    /// `Retry-After`.
+    /// How long to wait before another try, for a 429 and a 503.
     pub(super) wait: Option<Duration>,
 }
 
@@ -61,8 +64,14 @@ struct Error {
 
 impl Refusal {
     /// Reads an answer that is not a success; `None` when it is not in EvoLink's shape.
-    pub(super) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<Self> {
+    pub(super) fn read(
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Option<Self> {
         let error = serde_json::from_slice::<Body>(body).ok()?.error;
+        let waits = matches!(status.as_u16(), 429 | 503);
         let header = || headers.get("x-request-id")?.to_str().ok().map(clean);
         Some(Self {
             status: status.as_u16(),
@@ -72,7 +81,8 @@ impl Refusal {
             more: more(&error.details, &error.message),
             message: clean(&error.message),
             request_id: word(&error.request_id).or_else(header),
-            wait: retry_after(headers),
+            wait: waits
+                .then(|| Wait::read(status, headers.get(RETRY_AFTER), &error.message, now).0),
         })
     }
 
@@ -122,11 +132,6 @@ fn word(value: &Value) -> Option<String> {
     }
 }
 
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse();
-    seconds.ok().map(Duration::from_secs)
-}
-
 /// Another program's words as a terminal may have them: one line, nothing that moves the cursor.
 pub(super) fn clean(text: &str) -> String {
     let printable = |letter: char| if letter.is_control() { ' ' } else { letter };
@@ -150,6 +155,7 @@ mod tests {
             status,
             &headers.into_iter().collect(),
             body.to_string().as_bytes(),
+            Timestamp::default(),
         )
     }
 
@@ -164,7 +170,15 @@ mod tests {
             refusal.to_string(),
             "Insufficient credits. (402 insufficient_quota_error, request id req-1)"
         );
-        assert_eq!(refusal.wait, Some(Duration::from_secs(7)));
+        assert_eq!(refusal.wait, None);
+    }
+
+    #[test]
+    fn a_429_and_a_503_say_when_to_come_back() {
+        for status in [429, 503] {
+            let refusal = read(status, &json!({"error": {"message": "Later."}})).unwrap();
+            assert_eq!(refusal.wait, Some(Duration::from_secs(7)));
+        }
     }
 
     #[test]

@@ -201,9 +201,10 @@ impl<P: Person> Session<'_, P> {
     }
 
     async fn ask_for_balance(&mut self) {
-        let balance = self.api.balance(BALANCE).await.ok();
-        self.summary
-            .remaining(balance.and_then(|balance| balance.remaining));
+        let api = self.api;
+        if let Race::Done(Ok(balance)) = self.race(api.balance(BALANCE)).await {
+            self.summary.remaining(balance.remaining);
+        }
     }
 
     /// With how to fetch the video another time.

@@ -11,15 +11,12 @@ use super::arguments::Request;
 use super::console::Console;
 use super::pace::Pace;
 use super::problem::Problem;
-use super::refusal::{CallError, Refusal};
+use super::refusal::CallError;
 use super::task::Task;
 
 /// How often it is tried with somebody who is not there, or not for us. Not counted: a 429, which says when to
 /// come back.
 const TRIES: u32 = 6;
-/// EvoLink tutorial: a client waits so long after a 429 or a 503 that does not say.
-const RATE_LIMITED: Duration = Duration::from_mins(1);
-const UNAVAILABLE: Duration = Duration::from_secs(30);
 /// How long the credits may take to be shown.
 const BALANCE: Duration = Duration::from_secs(10);
 
@@ -51,10 +48,6 @@ enum Verdict {
 
 impl Verdict {
     fn of(error: &CallError) -> Self {
-        let later = |refusal: &Refusal, usual, counts| Self::Later {
-            wait: Some(refusal.wait.unwrap_or(usual)),
-            counts,
-        };
         match error {
             CallError::Unclear { sent: false, .. } => Self::Later {
                 wait: None,
@@ -62,8 +55,10 @@ impl Verdict {
             },
             CallError::Unclear { sent: true, .. } => Self::Unknown,
             CallError::Refused(refusal) => match refusal.status {
-                429 => later(refusal, RATE_LIMITED, false),
-                503 => later(refusal, UNAVAILABLE, true),
+                status @ (429 | 503) => Self::Later {
+                    wait: refusal.wait,
+                    counts: status == 503,
+                },
                 _ if refusal.is_temporary() || refusal.code == "paid_outcome_unknown" => {
                     Self::Unknown
                 }
@@ -119,7 +114,7 @@ impl<'a> Submission<'a> {
             };
             self.doubt.store(unknown, Ordering::Relaxed);
             tries = if counts { tries + 1 } else { tries };
-            let wait = wait.unwrap_or_else(|| self.pace.retry(tries));
+            let wait = self.pace.after(tries, wait);
             let hopeless = tries >= TRIES || Instant::now() + wait >= self.deadline;
             if unknown && (hopeless || !self.may_repeat().await) {
                 return Err(self.outcome_unknown(error));
@@ -141,7 +136,7 @@ impl<'a> Submission<'a> {
                 Ok(balance) => return balance.of_gateway,
                 Err(CallError::Refused(refusal)) if !refusal.is_temporary() => return false,
                 Err(error) => {
-                    let wait = self.pace.retry(failures);
+                    let wait = self.pace.after(failures, None);
                     self.console.trouble(&error, wait);
                     sleep(wait).await;
                 }
@@ -155,8 +150,8 @@ impl<'a> Submission<'a> {
         let message = format!("{why}\nNobody knows whether a video is being made now.");
         let problem = Problem::new("submit_outcome_unknown", message);
         problem.hint(format!(
-            "It was not submitted again, because it could be paid for twice. With a gateway the same command \
-             with\n  --idempotency-key {}\nfinds it, or makes it once.",
+            "It is not submitted again: that could be paid for twice. With a gateway the same command with\n  \
+             --idempotency-key {}\nfinds it, or makes it once.",
             self.key
         ))
     }

@@ -149,7 +149,7 @@ async fn cancel(
         if failures >= TRIES {
             return Err(error);
         }
-        let wait = asked.unwrap_or_else(|| pace.retry(failures));
+        let wait = pace.after(failures, asked);
         console.trouble(&error, wait);
         sleep(wait).await;
     }

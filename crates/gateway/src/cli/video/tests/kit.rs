@@ -1,6 +1,7 @@
 //! A fake EvoLink, a folder for files, and somebody in front of it.
 
 use std::collections::VecDeque;
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -38,11 +39,11 @@ impl Said {
 
 impl Lines for Said {
     fn out(&self, text: &str) {
-        *self.out.lock().unwrap() += &format!("{text}\n");
+        writeln!(self.out.lock().unwrap(), "{text}").unwrap();
     }
 
     fn err(&self, text: &str) {
-        *self.err.lock().unwrap() += &format!("{text}\n");
+        writeln!(self.err.lock().unwrap(), "{text}").unwrap();
     }
 
     fn ask(&self, text: &str) {
