@@ -100,7 +100,12 @@ impl Kit {
 
     /// Makes a tenant.
     pub(super) async fn make_tenant(&self, id: &str) {
-        let tenant = Tenant::new(id.parse().unwrap(), id.to_owned(), self.store.now(), vec![7; 32]);
+        let tenant = Tenant::new(
+            id.parse().unwrap(),
+            id.to_owned(),
+            self.store.now(),
+            vec![7; 32],
+        );
         let actor = Actor::local("test");
         self.store.create_tenant(tenant, &actor).await.unwrap();
     }
