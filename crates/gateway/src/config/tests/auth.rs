@@ -309,6 +309,17 @@ fn the_secret_is_not_printed() {
 }
 
 #[test]
+fn the_examples_of_the_page_on_identity_are_sound() {
+    let page = include_str!("../../../../../docs/identity.md");
+    let blocks = page.split("```toml\n").skip(1);
+    let mut issuers = 0;
+    for block in blocks.filter_map(|rest| rest.split("```").next()) {
+        issuers += sound(&block.replace('…', SECRET)).auth.issuers.len();
+    }
+    assert_eq!(issuers, 5);
+}
+
+#[test]
 fn a_secret_that_can_be_guessed_is_warned_about() {
     let block = |secret: &str| {
         let block = BLOCK.replace("['RS256', 'ES256']", "'HS256'");
