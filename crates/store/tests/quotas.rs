@@ -1,6 +1,8 @@
 //! Quotas, keys and the admins' books on the embedded engine: what is set holds, exactly, whatever
 //! comes at the same time.
 
+#![cfg(test)]
+
 use std::sync::Arc;
 
 use evogate_models::credits::Decimal;
@@ -31,6 +33,7 @@ fn credits(text: &str) -> Credits {
     text.parse().unwrap()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a limit is an option")]
 fn limit(text: &str) -> Option<Decimal> {
     Some(Decimal(credits(text)))
 }

@@ -8,7 +8,10 @@ use evogate_models::{Credits, TenantId, Timestamp};
 use redb::Database;
 
 use super::*;
+use crate::admin::{Grant, Granted};
+use crate::audit::Actor;
 use crate::clock::ManualClock;
+use crate::error::TenantError;
 use crate::record::Tenant;
 use disk::Disk;
 
@@ -22,28 +25,30 @@ fn demo() -> TenantId {
     "demo".parse().unwrap()
 }
 
+/// An engine with one tenant.
 async fn with_tenant(disk: Disk) -> Embedded {
     let engine = on(disk).unwrap();
-    let tenant = Tenant {
-        id: demo(),
-        name: "Demo".into(),
-        created: engine.now(),
-        suspended: false,
-        unlimited: false,
-        webhook_secret: vec![7; 32],
-    };
-    engine.create_tenant(tenant).await.unwrap();
+    let tenant = Tenant::new(demo(), "Demo".into(), engine.now(), vec![7; 32]);
+    let by = Actor::local("test");
+    engine.create_tenant(tenant, &by).await.unwrap();
     engine
 }
 
+/// Grants some credits.
+async fn grant(engine: &Embedded, credits: u32) -> Result<Granted, TenantError> {
+    let grant = Grant {
+        tenant: demo(),
+        amount: Credits::whole(credits),
+        note: None,
+        idempotency_key: None,
+    };
+    engine.grant(grant, &Actor::local("test")).await
+}
+
+/// How much was granted.
 async fn granted(engine: &Embedded) -> Credits {
-    engine
-        .tenant(&demo())
-        .await
-        .unwrap()
-        .unwrap()
-        .account
-        .granted
+    let view = engine.tenant(&demo()).await.unwrap();
+    view.unwrap().account.granted
 }
 
 /// Runs three callers' work in one commit: two grants, and between them what `work` does.
@@ -61,9 +66,9 @@ async fn between_two_grants(
         let _ = wait.lock().unwrap().recv();
         Ok(())
     });
-    let one = engine.grant(&demo(), Credits::whole(1), None);
+    let one = grant(&engine, 1);
     let between = engine.write(work);
-    let two = engine.grant(&demo(), Credits::whole(2), None);
+    let two = grant(&engine, 2);
     let (one, two, between) = {
         let release = async {
             begun.notified().await;
@@ -71,8 +76,8 @@ async fn between_two_grants(
             tokio::task::yield_now().await;
             drop(go);
         };
-        let (blocked, one, between, two, ()) = tokio::join!(blocker, one, between, two, release);
-        blocked.unwrap();
+        let (first, one, between, two, ()) = tokio::join!(blocker, one, between, two, release);
+        first.unwrap();
         (one, two, between)
     };
     assert!(one.is_ok() && two.is_ok(), "{one:?} {two:?}");
@@ -113,8 +118,7 @@ async fn what_was_answered_survives_a_power_cut_at_that_moment() {
     let disk = Disk::default();
     let engine = with_tenant(disk.clone()).await;
     for n in 1..=30 {
-        let grant = engine.grant(&demo(), Credits::whole(1), None);
-        grant.await.unwrap();
+        grant(&engine, 1).await.unwrap();
         let after = on(disk.after_a_power_cut()).unwrap();
         assert_eq!(granted(&after).await, Credits::whole(n));
         assert!(after.verify().await.unwrap().violations.is_empty());
@@ -127,10 +131,9 @@ async fn what_a_failing_disk_did_not_take_is_answered_as_not_done() {
     for writes in 0.. {
         let disk = Disk::default();
         let engine = with_tenant(disk.clone()).await;
-        let first = engine.grant(&demo(), Credits::whole(1), None);
-        first.await.unwrap();
+        grant(&engine, 1).await.unwrap();
         disk.fail_after(writes);
-        let second = engine.grant(&demo(), Credits::whole(2), None).await;
+        let second = grant(&engine, 2).await;
         let failed = disk.has_failed();
         assert_eq!(second.is_err(), failed, "at write {writes}: {second:?}");
         engine.close().await;
@@ -152,10 +155,9 @@ async fn what_a_failing_disk_did_not_take_is_answered_as_not_done() {
 #[tokio::test]
 async fn after_close_mutations_fail_and_what_was_asked_before_is_done() {
     let engine = with_tenant(Disk::default()).await;
-    let grant = engine.grant(&demo(), Credits::whole(1), None);
-    let (granted_before, ()) = tokio::join!(grant, engine.close());
+    let (granted_before, ()) = tokio::join!(grant(&engine, 1), engine.close());
     granted_before.unwrap();
-    let late = engine.grant(&demo(), Credits::whole(1), None).await;
+    let late = grant(&engine, 1).await;
     assert!(late.is_err());
     assert_eq!(granted(&engine).await, Credits::whole(1));
 }

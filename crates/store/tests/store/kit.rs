@@ -94,17 +94,30 @@ impl Place {
     /// Closes the file and opens it again, as a restart does.
     pub(crate) async fn reopen(&mut self) {
         self.close().await;
+        self.start();
+    }
+
+    /// Opens the file that was closed.
+    pub(crate) fn start(&mut self) {
         self.store = Some(self.open().unwrap());
     }
 
     /// A place with the tenant `demo`, who has so many credits.
     pub(crate) async fn with_credits(credits: u32) -> Self {
-        let place = Self::new();
+        Self::new().and_credits(credits).await
+    }
+
+    /// The same, as quick as it gets.
+    pub(crate) async fn quick_with_credits(credits: u32) -> Self {
+        Self::quick().and_credits(credits).await
+    }
+
+    async fn and_credits(self, credits: u32) -> Self {
         let (by, made) = (admin(), tenant("demo"));
-        place.store().create_tenant(made, &by).await.unwrap();
+        self.store().create_tenant(made, &by).await.unwrap();
         let grant = grant("demo", Credits::whole(credits));
-        place.store().grant(grant, &by).await.unwrap();
-        place
+        self.store().grant(grant, &by).await.unwrap();
+        self
     }
 
     /// Submits for `demo`.

@@ -62,6 +62,10 @@ impl Phase {
 }
 
 /// A task. Amounts are micro-credits.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, and the state is apart from them"
+)]
 #[derive(Debug, Clone)]
 struct Task {
     phase: Phase,
@@ -137,7 +141,7 @@ pub(crate) struct Model {
 /// A refusal without its words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum No {
-    NoTask,
+    Absent,
     Claimed,
     Stale,
     Invalid,
@@ -148,7 +152,7 @@ impl From<&TurnError> for No {
     fn from(error: &TurnError) -> Self {
         use evogate_models::life::LifeError;
         match error {
-            TurnError::NoTask => Self::NoTask,
+            TurnError::NoTask => Self::Absent,
             TurnError::Claimed => Self::Claimed,
             TurnError::Life(LifeError::Stale) => Self::Stale,
             TurnError::Life(LifeError::Invalid(_)) => Self::Invalid,

@@ -37,7 +37,7 @@ impl Cast {
             | Command::Grant { .. }
             | Command::AddKey { .. }
             | Command::RotateKey { .. }
-            | Command::DeleteKey { .. } => by_admin(command, now)?,
+            | Command::DeleteKey { .. } => by_admin(&command, now)?,
             Command::Submit(request) => self.submit(&request, now)?,
             Command::Turn {
                 task,
@@ -203,8 +203,8 @@ impl Cast {
     }
 }
 
-fn by_admin(command: Command, now: Timestamp) -> Option<Step> {
-    Some(match command {
+fn by_admin(command: &Command, now: Timestamp) -> Option<Step> {
+    Some(match command.clone() {
         Command::CreateTenant(number) => {
             Step::CreateTenant(Box::new(tenant(TENANTS[usize::from(number)])))
         }

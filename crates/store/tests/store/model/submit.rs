@@ -37,7 +37,7 @@ impl Model {
             (Verdict::New, Ok(submitted)) => {
                 prop_assert!(!submitted.replay);
                 prop_assert_eq!(&submitted.task.id, &intent.id);
-                let task = self.taken(&submitted.task);
+                let task = taken(&submitted.task);
                 let lease = Some((1, self.now.plus(intent.lease)));
                 self.tasks.insert(
                     (tenant.clone(), intent.id.clone()),
@@ -131,30 +131,6 @@ impl Model {
         again.then(|| id.clone())
     }
 
-    /// A task whose hold was just taken.
-    fn taken(&self, task: &evogate_models::task::Task) -> Task {
-        Task {
-            phase: Phase::Unknown,
-            created: task.created,
-            estimate: task.estimate.micro(),
-            held: task.estimate.micro(),
-            charged: 0,
-            billed: 0,
-            reserved: None,
-            upstream: None,
-            lease: None,
-            fences: 1,
-            key: task.idempotency_key.clone(),
-            body: task.fingerprint.clone(),
-            user: task.author.user.clone(),
-            with: task.author.key.clone(),
-            calls_back: task.callback_url.is_some(),
-            told: false,
-            cancel_wanted: false,
-            verdict: false,
-        }
-    }
-
     pub(super) fn restore(
         &mut self,
         lost: &evogate_models::task::Task,
@@ -163,7 +139,7 @@ impl Model {
         let name = (lost.tenant.clone(), lost.id.clone());
         if !self.tenants.contains_key(&lost.tenant) {
             let no = answer.as_ref().map(|_| ()).map_err(No::from);
-            prop_assert_eq!(no, Err(No::NoTask));
+            prop_assert_eq!(no, Err(No::Absent));
             return Ok(());
         }
         let Ok(restored) = answer else {
@@ -173,7 +149,7 @@ impl Model {
             return Ok(());
         }
         prop_assert_eq!(restored.state.name(), "unknown");
-        let task = self.taken(lost);
+        let task = taken(lost);
         let free = task
             .key
             .as_ref()
@@ -229,5 +205,29 @@ impl Model {
                 self.repeats.remove(&key);
             }
         }
+    }
+}
+
+/// A task whose hold was just taken.
+fn taken(task: &evogate_models::task::Task) -> Task {
+    Task {
+        phase: Phase::Unknown,
+        created: task.created,
+        estimate: task.estimate.micro(),
+        held: task.estimate.micro(),
+        charged: 0,
+        billed: 0,
+        reserved: None,
+        upstream: None,
+        lease: None,
+        fences: 1,
+        key: task.idempotency_key.clone(),
+        body: task.fingerprint.clone(),
+        user: task.author.user.clone(),
+        with: task.author.key.clone(),
+        calls_back: task.callback_url.is_some(),
+        told: false,
+        cancel_wanted: false,
+        verdict: false,
     }
 }

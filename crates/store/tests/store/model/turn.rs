@@ -17,6 +17,7 @@ const SKEW: i64 = 10_000;
 const FARTHEST: i64 = 3;
 
 /// How a task ended.
+#[derive(Clone, Copy)]
 struct End {
     phase: Phase,
     /// Is it told to the tenant's receiver?
@@ -65,76 +66,14 @@ impl Model {
 
     fn apply(&mut self, name: &Name, command: &TaskCommand) -> Result<Option<Cancel>, No> {
         let now = self.now;
-        let task = self.tasks.get(name).ok_or(No::NoTask)?.clone();
-        let fenced = |fence: u64| match task.lease {
-            Some((held, _)) if held == fence => Ok(()),
-            _ => Err(No::Stale),
-        };
-        let only = |phases: &[Phase]| {
-            if phases.contains(&task.phase) {
-                Ok(())
-            } else {
-                Err(No::Invalid)
-            }
-        };
+        let task = self.tasks.get(name).ok_or(No::Absent)?.clone();
+        let fenced = |fence: u64| held(&task, fence);
+        let only = |phases: &[Phase]| in_phase(&task, phases);
         match command {
-            TaskCommand::Renew { fence, lease, .. } => {
-                fenced(*fence)?;
-                only(&[Phase::Submitting, Phase::Queued])?;
-                let lease = Some((*fence, now.plus(*lease)));
-                self.put(
-                    name,
-                    Task {
-                        phase: Phase::Submitting,
-                        lease,
-                        ..task
-                    },
-                );
-            }
-            TaskCommand::Queue {
-                fence,
-                until,
-                lease,
-                ..
-            } => {
-                fenced(*fence)?;
-                only(&[Phase::Submitting])?;
-                let lease = Some((*fence, until.plus(*lease)));
-                self.put(
-                    name,
-                    Task {
-                        phase: Phase::Queued,
-                        lease,
-                        ..task
-                    },
-                );
-            }
-            TaskCommand::Refuse {
-                temporary, told, ..
-            } => {
-                if task.phase.is_open() {
-                    only(&[Phase::Submitting, Phase::Queued, Phase::Unknown])?;
-                    let told = *told || task.told;
-                    let end = End {
-                        phase: Phase::Rejected,
-                        told,
-                        frees_key: *temporary,
-                    };
-                    self.end(name, end);
-                }
-            }
-            TaskCommand::Unknown { fence, .. } => {
-                fenced(*fence)?;
-                only(&[Phase::Submitting])?;
-                self.put(
-                    name,
-                    Task {
-                        phase: Phase::Unknown,
-                        lease: None,
-                        ..task
-                    },
-                );
-            }
+            TaskCommand::Renew { .. }
+            | TaskCommand::Queue { .. }
+            | TaskCommand::Refuse { .. }
+            | TaskCommand::Unknown { .. } => self.submitted(name, command)?,
             TaskCommand::Bind {
                 report,
                 found,
@@ -213,6 +152,72 @@ impl Model {
             TaskCommand::Callback { .. } | TaskCommand::CancelSent { .. } => {}
         }
         Ok(None)
+    }
+
+    /// What a submitter says became of its submit.
+    fn submitted(&mut self, name: &Name, command: &TaskCommand) -> Result<(), No> {
+        let (now, task) = (self.now, self.tasks[name].clone());
+        let fenced = |fence: u64| held(&task, fence);
+        let only = |phases: &[Phase]| in_phase(&task, phases);
+        match command {
+            TaskCommand::Renew { fence, lease, .. } => {
+                fenced(*fence)?;
+                only(&[Phase::Submitting, Phase::Queued])?;
+                let lease = Some((*fence, now.plus(*lease)));
+                self.put(
+                    name,
+                    Task {
+                        phase: Phase::Submitting,
+                        lease,
+                        ..task
+                    },
+                );
+            }
+            TaskCommand::Queue {
+                fence,
+                until,
+                lease,
+                ..
+            } => {
+                fenced(*fence)?;
+                only(&[Phase::Submitting])?;
+                let lease = Some((*fence, until.plus(*lease)));
+                self.put(
+                    name,
+                    Task {
+                        phase: Phase::Queued,
+                        lease,
+                        ..task
+                    },
+                );
+            }
+            TaskCommand::Refuse {
+                temporary, told, ..
+            } if task.phase.is_open() => {
+                only(&[Phase::Submitting, Phase::Queued, Phase::Unknown])?;
+                let told = *told || task.told;
+                let end = End {
+                    phase: Phase::Rejected,
+                    told,
+                    frees_key: *temporary,
+                };
+                self.end(name, end);
+            }
+            TaskCommand::Unknown { fence, .. } => {
+                fenced(*fence)?;
+                only(&[Phase::Submitting])?;
+                self.put(
+                    name,
+                    Task {
+                        phase: Phase::Unknown,
+                        lease: None,
+                        ..task
+                    },
+                );
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     fn want_cancel(&mut self, name: &Name) -> Result<Cancel, No> {
@@ -347,4 +352,15 @@ impl Model {
             self.announce(name);
         }
     }
+}
+
+/// Whoever does not hold the lease is too late.
+fn held(task: &Task, fence: u64) -> Result<(), No> {
+    let held = task.lease.is_some_and(|(held, _)| held == fence);
+    held.then_some(()).ok_or(No::Stale)
+}
+
+fn in_phase(task: &Task, phases: &[Phase]) -> Result<(), No> {
+    let fits = phases.contains(&task.phase);
+    fits.then_some(()).ok_or(No::Invalid)
 }
