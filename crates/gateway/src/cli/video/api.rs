@@ -72,7 +72,7 @@ impl Api {
             calls: calls.map_err(missing)?,
             files: files.map_err(missing)?,
             base: access.base().to_owned(),
-            host: access.host(),
+            host: access.host().to_owned(),
         })
     }
 
@@ -105,7 +105,7 @@ impl Api {
     pub(super) async fn balance(&self, within: Duration) -> Result<Balance, CallError> {
         let request = self.calls.get(format!("{}/credits", self.base));
         let body = self.exchange(request.timeout(within)).await?;
-        Balance::parse(&body).ok_or_else(|| self.unclear("it did not show the credits"))
+        Balance::parse(&body).ok_or_else(|| self.unclear("it does not show the credits"))
     }
 
     /// Opens a result where EvoLink has it.
@@ -127,7 +127,7 @@ impl Api {
 
     async fn exchange(&self, request: RequestBuilder) -> Result<Vec<u8>, CallError> {
         let failed = |error: reqwest::Error| CallError::Unclear {
-            why: format!("no answer from {}: {}", self.host, explain(&error)),
+            why: format!("{}: {}", self.host, explain(&error)),
             sent: !error.is_connect(),
         };
         let mut response = request.send().await.map_err(failed)?;
@@ -147,7 +147,7 @@ impl Api {
 
     fn unclear(&self, why: &str) -> CallError {
         CallError::Unclear {
-            why: format!("no useful answer from {}: {why}", self.host),
+            why: format!("{}: no useful answer: {why}", self.host),
             sent: true,
         }
     }

@@ -32,7 +32,7 @@ pub(in crate::cli) struct Arguments {
     /// Wait for a task that was submitted before, and download its video.
     #[arg(long, value_name = "TASK")]
     resume: Option<UpstreamId>,
-    /// Where the video goes [default: <task id>.mp4].
+    /// Where the video goes; by default `TASK.mp4` in this folder.
     #[arg(short, long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Overwrite the file if it is there already.
@@ -44,13 +44,13 @@ pub(in crate::cli) struct Arguments {
     /// How long to wait in all, such as 90s or 2h; the task goes on after that.
     #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = parse_duration)]
     timeout: Duration,
-    /// The gateway, or EvoLink itself [default: `$EVOLINK_BASE_URL`].
+    /// The gateway, or EvoLink itself; by default `$EVOLINK_BASE_URL`.
     #[arg(long, value_name = "URL")]
     pub(super) base_url: Option<String>,
-    /// The key for it [default: `$EVOLINK_API_KEY`, which others on this machine can't see].
+    /// The key for it; by default `$EVOLINK_API_KEY`, which others on this machine can't see.
     #[arg(long, value_name = "KEY", value_parser = StringValueParser::new().map(Secret::new))]
     pub(super) api_key: Option<Secret>,
-    /// A gateway makes one video for one key, however often it is asked [default: made up].
+    /// A gateway makes one video for one key, however often it is asked; by default a new one.
     #[arg(long, value_name = "KEY", conflicts_with = "resume")]
     idempotency_key: Option<String>,
 }

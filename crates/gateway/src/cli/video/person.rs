@@ -19,7 +19,7 @@ pub(super) enum Wish {
 }
 
 impl Wish {
-    /// An answer to [`question`](super::session); `None` when it is none. Just Enter leaves the task alone.
+    /// What an answer means; `None` when nothing. Just Enter leaves the task alone.
     fn read(line: &str) -> Option<Self> {
         match line.trim().to_ascii_lowercase().as_str() {
             "y" | "yes" => Some(Self::Cancel),

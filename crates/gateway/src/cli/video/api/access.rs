@@ -15,7 +15,7 @@ const API_KEY: &str = "EVOLINK_API_KEY";
 #[derive(Debug)]
 pub(in crate::cli::video) struct Access {
     base: Url,
-    /// [`Access::base`]
+    /// The address as text, without a slash at its end.
     text: String,
     key: Secret,
     /// Is the address another than the environment's?
@@ -66,9 +66,9 @@ impl Access {
         self.chosen.then_some(&self.text)
     }
 
-    /// Scheme, host and port.
-    pub(in crate::cli::video) fn host(&self) -> String {
-        self.base.origin().ascii_serialization()
+    /// Host and port, for messages.
+    pub(in crate::cli::video) fn host(&self) -> &str {
+        self.base.authority()
     }
 
     pub(in crate::cli::video) fn key(&self) -> &Secret {

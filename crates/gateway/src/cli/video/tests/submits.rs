@@ -18,8 +18,10 @@ fn task(status: &str) -> serde_json::Value {
 async fn a_429_is_repeated_with_the_same_key_when_it_says() {
     let kit = Kit::new().await;
     let began = Instant::now();
-    let prompt = "A cat #sim:http=429 #sim:retry-after=1 #sim:times=1";
-    let ran = kit.video(&[prompt, "--timeout=5s", "--json"]).await;
+    let fault = json!({"http": 429, "retry_after": 1});
+    kit.rule(json!({"match": {"operation": "create"}, "times": 1, "fault": fault}));
+    let ran = kit.video(&["A cat #sim:seconds=0.05"]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
     assert!(began.elapsed().as_millis() >= 1000);
     assert!(
         ran.err
