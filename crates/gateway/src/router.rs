@@ -1,90 +1,141 @@
-//! Every route, in one list. What a route needs of its caller is in its handler's arguments: a
-//! `Scoped<Read>` is a tenant whose credential may read, an `Admin` an admin; a handler with neither is
-//! open to everybody.
+//! Every route, in one list, with what it needs of its caller. The routers are built from this list, and
+//! the test of who may do what goes through it: a route can't be forgotten, and none is open by mistake.
+//!
+//! What a route needs is checked by the types in its handler's arguments: a `Scoped<Read>` is a tenant
+//! whose credential may read, a `Viewer` any admin, an `Admin` one who may change things.
+
+#[cfg(test)]
+mod tests;
 
 use axum::Router;
 use axum::middleware::from_fn;
-use axum::routing::{delete, get, post};
+use axum::routing::{MethodFilter, on};
 
+use crate::auth::Scope;
 use crate::envelope::envelope;
 use crate::error::ApiError;
 use crate::state::Gateway;
 use crate::{admin, api, callbacks, ops};
 
+/// One route.
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    /// The HTTP method.
+    pub method: &'static str,
+    /// The path, with its variable segments in braces.
+    pub path: &'static str,
+    /// Who may call it.
+    pub needs: Needs,
+}
+
+/// What a route needs of its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// No credential.
+    Nothing,
+    /// A tenant's credential with this scope.
+    Tenant(Scope),
+    /// Any admin.
+    Viewer,
+    /// An admin who may change things.
+    Admin,
+}
+
+use Needs::{Admin, Nothing, Viewer};
+
+const GENERATE: Needs = Needs::Tenant(Scope::Generate);
+const READ: Needs = Needs::Tenant(Scope::Read);
+const WEBHOOKS: Needs = Needs::Tenant(Scope::Webhooks);
+const TENANT_ADMIN: Needs = Needs::Tenant(Scope::TenantAdmin);
+
+/// A list of routes, and the router that has exactly these.
+macro_rules! routes {
+    (
+        $(#[$doc:meta])*
+        $list:ident, $router:ident:
+        $($method:ident $path:literal $needs:ident $handler:path,)*
+    ) => {
+        $(#[$doc])*
+        pub const $list: &[Route] = &[
+            $(Route { method: stringify!($method), path: $path, needs: $needs },)*
+        ];
+
+        fn $router() -> Router<Gateway> {
+            Router::new()$(.route($path, on(MethodFilter::$method, $handler)))*
+        }
+    };
+}
+
+routes! {
+    /// What tenants and admins call.
+    API, api_routes:
+    POST   "/v1/videos/generations"      GENERATE      api::generations::videos,
+    POST   "/v1/images/generations"      GENERATE      api::generations::images,
+    POST   "/v1/audios/generations"      GENERATE      api::generations::audios,
+    POST   "/v1/videos/estimate"         GENERATE      api::estimate::videos,
+    POST   "/v1/images/estimate"         GENERATE      api::estimate::images,
+    POST   "/v1/audios/estimate"         GENERATE      api::estimate::audios,
+    GET    "/v1/tasks"                   READ          api::tasks::list,
+    POST   "/v1/tasks/batch"             READ          api::batch::post,
+    GET    "/v1/tasks/{id}"              READ          api::task::get,
+    POST   "/v1/tasks/{id}/cancel"       GENERATE      api::cancel::post,
+    GET    "/v1/tasks/{id}/timeline"     READ          api::timeline::get,
+    GET    "/v1/tasks/{id}/content"      READ          api::content::get,
+    GET    "/v1/credits"                 READ          api::credits::get,
+    GET    "/v1/models"                  READ          api::models::list,
+    GET    "/v1/usage"                   READ          api::usage::get,
+    GET    "/v1/webhooks/secret"         WEBHOOKS      api::webhook_secret::get,
+    GET    "/v1/keys"                    TENANT_ADMIN  api::keys::list,
+    POST   "/v1/keys"                    TENANT_ADMIN  api::keys::create,
+    DELETE "/v1/keys/{key}"              TENANT_ADMIN  api::keys::delete,
+    POST   "/v1/keys/{key}/rotate"       TENANT_ADMIN  api::keys::rotate,
+
+    GET    "/admin/v1/admins"                             Viewer  admin::admins::list,
+    POST   "/admin/v1/admins"                             Admin   admin::admins::create,
+    DELETE "/admin/v1/admins/{id}"                        Admin   admin::admins::delete,
+    GET    "/admin/v1/audit"                              Viewer  admin::audit::list,
+    GET    "/admin/v1/tenants"                            Viewer  admin::tenants::list,
+    POST   "/admin/v1/tenants"                            Admin   admin::tenants::create,
+    GET    "/admin/v1/tenants/{id}"                       Viewer  admin::tenants::get,
+    PATCH  "/admin/v1/tenants/{id}"                       Admin   admin::tenants::change,
+    POST   "/admin/v1/tenants/{id}/suspend"               Admin   admin::tenants::suspend,
+    POST   "/admin/v1/tenants/{id}/resume"                Admin   admin::tenants::resume,
+    GET    "/admin/v1/tenants/{id}/quota"                 Viewer  admin::quota::get,
+    PUT    "/admin/v1/tenants/{id}/quota"                 Admin   admin::quota::put,
+    POST   "/admin/v1/tenants/{id}/grants"                Admin   admin::grants::create,
+    GET    "/admin/v1/tenants/{id}/keys"                  Viewer  admin::keys::list,
+    POST   "/admin/v1/tenants/{id}/keys"                  Admin   admin::keys::create,
+    DELETE "/admin/v1/tenants/{id}/keys/{key}"            Admin   admin::keys::delete,
+    POST   "/admin/v1/tenants/{id}/keys/{key}/rotate"     Admin   admin::keys::rotate,
+    GET    "/admin/v1/tenants/{id}/users"                 Viewer  admin::reports::users,
+    GET    "/admin/v1/tenants/{id}/journal"               Viewer  admin::journal::list,
+    GET    "/admin/v1/tenants/{id}/tasks/{task}/timeline" Viewer  admin::reports::task_timeline,
+    GET    "/admin/v1/tasks"                              Viewer  admin::reports::tasks,
+    GET    "/admin/v1/usage"                              Viewer  admin::reports::usage,
+    GET    "/admin/v1/refused"                            Viewer  admin::reports::refused,
+    GET    "/admin/v1/ledger/verify"                      Viewer  admin::ledger::verify,
+    GET    "/admin/v1/unknown"                            Viewer  admin::unknown::list,
+    POST   "/admin/v1/unknown/{task}"                     Admin   admin::unknown::decide,
+}
+
+routes! {
+    /// What EvoLink calls. The token in the path is the credential; a bad one is a 404.
+    CALLBACKS, callback_routes:
+    POST   "/callbacks/evolink/{token}"  Nothing       callbacks::receive,
+}
+
+routes! {
+    /// What ops call, on a listener that is not for the public.
+    OPS, ops_routes:
+    GET    "/metrics"                    Nothing       ops::metrics,
+    GET    "/healthz"                    Nothing       ops::healthz,
+    GET    "/readyz"                     Nothing       ops::readyz,
+}
+
 /// The api listener: tenants and admins, and EvoLink's callbacks unless they have a listener of their
 /// own.
 pub fn api(gateway: &Gateway, with_callbacks: bool) -> Router {
-    let mut router = Router::new()
-        .route("/v1/videos/generations", post(api::generations::videos))
-        .route("/v1/images/generations", post(api::generations::images))
-        .route("/v1/audios/generations", post(api::generations::audios))
-        .route("/v1/videos/estimate", post(api::estimate::videos))
-        .route("/v1/images/estimate", post(api::estimate::images))
-        .route("/v1/audios/estimate", post(api::estimate::audios))
-        .route("/v1/tasks", get(api::tasks::list))
-        .route("/v1/tasks/batch", post(api::batch::post))
-        .route("/v1/tasks/{id}", get(api::task::get))
-        .route("/v1/tasks/{id}/cancel", post(api::cancel::post))
-        .route("/v1/tasks/{id}/timeline", get(api::timeline::get))
-        .route("/v1/tasks/{id}/content", get(api::content::get))
-        .route("/v1/credits", get(api::credits::get))
-        .route("/v1/models", get(api::models::list))
-        .route("/v1/webhooks/secret", get(api::webhook_secret::get))
-        .route("/v1/usage", get(api::usage::get))
-        .route("/v1/keys", get(api::keys::list).post(api::keys::create))
-        .route("/v1/keys/{key}", delete(api::keys::delete))
-        .route("/v1/keys/{key}/rotate", post(api::keys::rotate))
-        .route(
-            "/admin/v1/admins",
-            get(admin::admins::list).post(admin::admins::create),
-        )
-        .route("/admin/v1/admins/{id}", delete(admin::admins::delete))
-        .route("/admin/v1/audit", get(admin::audit::list))
-        .route(
-            "/admin/v1/tenants",
-            get(admin::tenants::list).post(admin::tenants::create),
-        )
-        .route(
-            "/admin/v1/tenants/{id}",
-            get(admin::tenants::get).patch(admin::tenants::change),
-        )
-        .route(
-            "/admin/v1/tenants/{id}/suspend",
-            post(admin::tenants::suspend),
-        )
-        .route(
-            "/admin/v1/tenants/{id}/resume",
-            post(admin::tenants::resume),
-        )
-        .route(
-            "/admin/v1/tenants/{id}/quota",
-            get(admin::quota::get).put(admin::quota::put),
-        )
-        .route("/admin/v1/tenants/{id}/grants", post(admin::grants::create))
-        .route(
-            "/admin/v1/tenants/{id}/keys",
-            get(admin::keys::list).post(admin::keys::create),
-        )
-        .route(
-            "/admin/v1/tenants/{id}/keys/{key}",
-            delete(admin::keys::delete),
-        )
-        .route(
-            "/admin/v1/tenants/{id}/keys/{key}/rotate",
-            post(admin::keys::rotate),
-        )
-        .route("/admin/v1/tenants/{id}/users", get(admin::reports::users))
-        .route("/admin/v1/tenants/{id}/journal", get(admin::journal::list))
-        .route(
-            "/admin/v1/tenants/{id}/tasks/{task}/timeline",
-            get(admin::reports::task_timeline),
-        )
-        .route("/admin/v1/tasks", get(admin::reports::tasks))
-        .route("/admin/v1/usage", get(admin::reports::usage))
-        .route("/admin/v1/refused", get(admin::reports::refused))
-        .route("/admin/v1/ledger/verify", get(admin::ledger::verify))
-        .route("/admin/v1/unknown", get(admin::unknown::list))
-        .route("/admin/v1/unknown/{task}", post(admin::unknown::decide));
+    let mut router = api_routes();
     if with_callbacks {
         router = router.merge(callback_routes());
     }
@@ -96,17 +147,9 @@ pub fn callbacks(gateway: &Gateway) -> Router {
     finish(callback_routes(), gateway)
 }
 
-fn callback_routes() -> Router<Gateway> {
-    Router::new().route("/callbacks/evolink/{token}", post(callbacks::receive))
-}
-
 /// The ops listener: without credentials, so not for the public.
 pub fn ops(gateway: &Gateway) -> Router {
-    let router = Router::new()
-        .route("/metrics", get(ops::metrics))
-        .route("/healthz", get(ops::healthz))
-        .route("/readyz", get(ops::readyz));
-    finish(router, gateway)
+    finish(ops_routes(), gateway)
 }
 
 /// The layers that every listener has: fallbacks that answer in JSON, and outermost the envelope.
