@@ -18,7 +18,9 @@ use axum::extract::{FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use evogate_models::{Fault, KeyId, TenantId, Timestamp};
 use evogate_store::Actor;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::auth::Admin;
 use crate::body;
@@ -114,7 +116,7 @@ pub(crate) async fn json<T: DeserializeOwned>(request: Request) -> Result<T, Api
         &bytes
     };
     let fault = |message: String| ApiError::faults(vec![Fault::json(message)]);
-    let value: serde_json::Value = serde_json::from_slice(body)
+    let value: Value = serde_json::from_slice(body)
         .map_err(|error| fault(format!("The request body is not valid JSON: {error}")))?;
     if !value.is_object() {
         return Err(fault("The request body must be a JSON object".to_owned()));
@@ -131,6 +133,15 @@ pub(crate) fn text(param: &str, text: &str) -> Result<String, ApiError> {
         return Err(ApiError::invalid(param, message));
     }
     Ok(text.to_owned())
+}
+
+/// A record whose `at` people read.
+fn with_time(record: &impl Serialize, at: Timestamp) -> Result<Value, serde_json::Error> {
+    let mut shown = serde_json::to_value(record)?;
+    if let Some(fields) = shown.as_object_mut() {
+        fields.insert("at".to_owned(), time(at).into());
+    }
+    Ok(shown)
 }
 
 /// A time as people read it.

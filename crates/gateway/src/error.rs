@@ -19,11 +19,13 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use evogate_models::credits::Decimal;
 use evogate_models::life::LifeError;
-use evogate_models::quota::{Denied, Period, Scope};
+use evogate_models::quota::{Denied, Period, RateState, Scope};
 use evogate_models::{Credits, ErrorCode, Fault, Refusal};
 use evogate_store::{StoreError, TenantError, TurnError};
 use serde::Serialize;
 use serde_json::{Value, json};
+
+use crate::api::rate_headers;
 
 /// An answer that is not a success.
 #[derive(Debug, Clone)]
@@ -38,6 +40,7 @@ struct Parts {
     param: Option<String>,
     details: Option<Value>,
     retry_after: Option<u32>,
+    rate: Option<RateState>,
 }
 
 /// What is kept of a refusal.
@@ -71,6 +74,7 @@ impl ApiError {
             param: None,
             details: None,
             retry_after: None,
+            rate: None,
         }))
     }
 
@@ -165,8 +169,11 @@ impl ApiError {
             }
             Denied::Rate(state) => {
                 let seconds = state.retry.max(0).unsigned_abs().div_ceil(1000);
-                Self::rate_limited(u32::try_from(seconds).unwrap_or(u32::MAX).max(1))
-                    .with_details(json!({ "limit": "submits_per_minute" }))
+                let mut error =
+                    Self::rate_limited(u32::try_from(seconds).unwrap_or(u32::MAX).max(1))
+                        .with_details(json!({ "limit": "submits_per_minute" }));
+                error.0.rate = Some(state);
+                error
             }
             Denied::InFlight { limit } => Self::too_many_in_flight(limit),
             Denied::Balance { available } => Self::insufficient_credits(required, available),
@@ -438,6 +445,7 @@ impl ApiError {
             param: None,
             details: None,
             retry_after: refusal.retry_after,
+            rate: None,
         }))
     }
 
@@ -515,6 +523,9 @@ impl ApiError {
             let challenge = axum::http::HeaderValue::from_static("Bearer");
             let name = axum::http::header::WWW_AUTHENTICATE;
             response.headers_mut().insert(name, challenge);
+        }
+        if let Some(rate) = parts.rate {
+            rate_headers(&mut response, rate);
         }
         // Every 429 and 503 says when to come back.
         let waits = matches!(

@@ -140,12 +140,14 @@ pub async fn list(gateway: &Gateway, tenant: &TenantId) -> Result<Response, ApiE
     Ok(Json(json!({ "object": "list", "total": data.len(), "data": data })).into_response())
 }
 
-/// Gives a key a new secret; the old one counts for a while.
+/// Gives a key a new secret; the old one counts for a while. `may` are the scopes that the key may have:
+/// whoever gets a secret must not gain by it.
 pub async fn rotate(
     gateway: &Gateway,
     tenant: &TenantId,
     id: &KeyId,
     by: &Actor,
+    may: &[Scope],
     request: Request,
 ) -> Result<Response, ApiError> {
     let rotation: Rotation = admin::json(request).await?;
@@ -153,6 +155,12 @@ pub async fn rotate(
     if overlap > MAX_OVERLAP {
         let message = format!("overlap must be between 0 and {MAX_OVERLAP} seconds");
         return Err(ApiError::invalid("overlap", message));
+    }
+    let keys = gateway.store.keys(tenant).await?;
+    let key = keys.iter().find(|key| key.id == *id);
+    let beyond = key.and_then(|key| key.scopes.iter().find(|scope| !may.contains(scope)));
+    if let Some(scope) = beyond {
+        return Err(ApiError::permission_denied(scope.as_str()));
     }
     let secret = mint_key(&*gateway.random);
     let until = gateway

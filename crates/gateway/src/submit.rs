@@ -116,15 +116,14 @@ async fn hold_and_send(
     let kind = intent.spec.kind;
     let permit = gateway.breaker.permit();
     let may_create = permit.is_ok() && !gateway.background.is_stopping();
-    let windows = intent.windows;
-    let held = match hold(gateway, intent, policy, may_create).await {
+    let held = match hold(gateway, &mut intent, policy, may_create).await {
         Ok(held) => held,
         Err(SubmitError::NotNow) => {
             count("not_now");
             let seconds = permit.err().map(|open| seconds(open.retry_after));
             return Err(ApiError::upstream_unavailable(NOT_ANSWERING, seconds));
         }
-        Err(error) => return Err(not_held(error, &windows)),
+        Err(error) => return Err(not_held(error, &intent.windows)),
     };
     let Submitted {
         task,
@@ -171,7 +170,7 @@ fn answer_replay(task: Task, available: Credits) -> Result<Answer, ApiError> {
 /// windows may lie in another time zone now.
 async fn hold(
     gateway: &Gateway,
-    mut intent: Intent,
+    intent: &mut Intent,
     policy: u64,
     may_create: bool,
 ) -> Result<Submitted, SubmitError> {
@@ -187,7 +186,10 @@ async fn hold(
             let tenant = tenant.ok_or(SubmitError::NoTenant)?;
             let zone = windows::time_zone(&tenant.quota.time_zone).unwrap_or(TimeZone::UTC);
             intent.windows = windows::windows(gateway.store.now(), &zone);
-            gateway.store.submit(submit(intent, tenant.version)).await
+            gateway
+                .store
+                .submit(submit(intent.clone(), tenant.version))
+                .await
         }
         other => other,
     }

@@ -52,6 +52,9 @@ pub async fn report(
             "format must be one of: json, csv",
         ));
     }
+    if from > to && faults.is_empty() {
+        faults.push(Fault::parameter("from", "from must not be after to"));
+    }
     if !faults.is_empty() {
         return Err(ApiError::faults(faults));
     }
@@ -79,7 +82,7 @@ pub async fn report(
         });
         return Ok(csv::answer(&head, rows));
     }
-    let data: Vec<Value> = sums
+    let rows: Vec<Value> = sums
         .into_iter()
         .map(|(name, sums)| {
             let mut fields: Map<String, Value> = groups
@@ -97,7 +100,7 @@ pub async fn report(
             Value::Object(fields)
         })
         .collect();
-    let body = json!({ "object": "usage", "from": show(from), "to": show(to), "data": data });
+    let body = json!({ "object": "usage", "from": show(from), "to": show(to), "data": rows });
     Ok(Json(body).into_response())
 }
 

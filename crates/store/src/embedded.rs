@@ -9,10 +9,12 @@
 )]
 
 mod admin;
+mod admins;
 mod books;
 mod count;
 mod due;
 mod dump;
+mod keys;
 mod outbox;
 mod query;
 mod submit;

@@ -269,6 +269,19 @@ impl Store {
         Ok(outcome)
     }
 
+    /// Moves a task on by an admin's decision, and records whose it was in the same step.
+    pub async fn decide(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+        command: TaskCommand,
+        by: &Actor,
+    ) -> Result<TaskOutcome, TurnError> {
+        let outcome = on!(self.decide(tenant, task, command, by))?;
+        self.wake(&outcome);
+        Ok(outcome)
+    }
+
     /// Makes a task again that the store had lost; a task that is there stays as it is.
     pub async fn restore(&self, task: Task, until: Timestamp) -> Result<Task, TurnError> {
         let task = on!(self.restore(task, until))?;

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse as _, Response};
 use evogate_models::KeyId;
-use evogate_store::{AdminRecord, Role};
+use evogate_store::{AdminRecord, Role, TenantError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -16,6 +16,9 @@ use crate::auth::{Admin, Viewer, admin_digest, mint_admin_key};
 use crate::error::ApiError;
 use crate::path::Segment;
 use crate::state::Gateway;
+
+/// The name of who has the settings' own key.
+const BOOTSTRAP: &str = "bootstrap";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,17 +46,23 @@ pub async fn create(
 ) -> Result<Response, ApiError> {
     let new: New = super::json(request).await?;
     let secret = mint_admin_key(&*gateway.random);
+    let name = super::text("name", &new.name)?;
+    if name == BOOTSTRAP {
+        return Err(ApiError::exists(&format!("The admin {name}")));
+    }
     let record = AdminRecord {
         id: KeyId::mint(gateway.random.bits()),
-        name: super::text("name", &new.name)?,
+        name,
         role: new.role,
         created: gateway.store.now(),
         digest: admin_digest(&secret),
     };
-    gateway
-        .store
-        .add_admin(record.clone(), &by.actor(&admin))
-        .await?;
+    let by = by.actor(&admin);
+    let made = gateway.store.add_admin(record.clone(), &by).await;
+    made.map_err(|error| match error {
+        TenantError::Exists => ApiError::exists(&format!("The admin {}", record.name)),
+        other => other.into(),
+    })?;
     let mut body = shown(&record);
     if let Some(fields) = body.as_object_mut() {
         fields.insert("key".to_owned(), secret.into());

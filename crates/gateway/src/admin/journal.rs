@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use axum::Json;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
-use evogate_models::Credits;
 use evogate_models::credits::Decimal;
 use evogate_models::journal::{Entry, Posting};
+use evogate_models::{Credits, TaskId};
 use serde::Serialize;
 use serde_json::json;
 
@@ -56,7 +56,7 @@ impl<'a> From<&'a Entry> for Shown<'a> {
             available: Decimal(available),
             held: Decimal(held),
             spent: Decimal(spent),
-            task: entry.task.as_ref().map(|task| task.as_str()),
+            task: entry.task.as_ref().map(TaskId::as_str),
             note: entry.note.as_deref(),
             by: entry.by.as_deref(),
         }
@@ -75,7 +75,7 @@ pub async fn list(
         .tenant(&tenant)
         .await?
         .ok_or_else(ApiError::tenant_not_found)?;
-    let limit = cursor.limit();
+    let limit = cursor.limit()?;
     let after = cursor.number("after")?.unwrap_or(0);
     let entries = gateway.store.journal(&tenant, after, limit).await?;
     let shown = entries.iter().map(Shown::from);

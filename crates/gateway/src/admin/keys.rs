@@ -38,7 +38,8 @@ pub async fn rotate(
     KeyPath(tenant, key): KeyPath,
     request: Request,
 ) -> Result<Response, ApiError> {
-    keys::rotate(&gateway, &tenant, &key, &by.actor(&admin), request).await
+    let by = by.actor(&admin);
+    keys::rotate(&gateway, &tenant, &key, &by, &Scope::ALL, request).await
 }
 
 /// `DELETE …/keys/{key}`

@@ -42,25 +42,10 @@ impl FromRequestParts<Gateway> for Paged {
 
     async fn from_request_parts(parts: &mut Parts, _: &Gateway) -> Result<Self, ApiError> {
         let query = Cursor(pairs(parts));
-        let bounded = |name: &str, otherwise: usize, most: usize| match query.text(name) {
-            None => Ok(otherwise),
-            Some(text) => {
-                let number = text
-                    .parse()
-                    .ok()
-                    .filter(|number| (1..=most).contains(number));
-                number.ok_or_else(|| {
-                    ApiError::invalid(
-                        name,
-                        format!("{name} must be an integer between 1 and {most}"),
-                    )
-                })
-            }
-        };
         Ok(Self {
             search: query.text("search").unwrap_or_default().to_owned(),
-            page: bounded("page", 1, 1_000_000)?,
-            page_size: bounded("page_size", PAGE, MOST)?,
+            page: query.bounded("page", 1, 1_000_000)?,
+            page_size: query.bounded("page_size", PAGE, MOST)?,
         })
     }
 }
@@ -108,10 +93,23 @@ impl Cursor {
             .filter(|text| !text.is_empty())
     }
 
-    /// How many entries: `limit`, within reason.
-    pub fn limit(&self) -> usize {
-        let asked = self.text("limit").and_then(|text| text.parse().ok());
-        asked.unwrap_or(PAGE).clamp(1, MOST_ON)
+    /// How many entries: `limit`.
+    pub fn limit(&self) -> Result<usize, ApiError> {
+        self.bounded("limit", PAGE, MOST_ON)
+    }
+
+    fn bounded(&self, name: &str, otherwise: usize, most: usize) -> Result<usize, ApiError> {
+        let Some(text) = self.text(name) else {
+            return Ok(otherwise);
+        };
+        let number = text
+            .parse()
+            .ok()
+            .filter(|number| (1..=most).contains(number));
+        number.ok_or_else(|| {
+            let message = format!("{name} must be an integer between 1 and {most}");
+            ApiError::invalid(name, message)
+        })
     }
 
     /// A number.

@@ -6,7 +6,7 @@ use axum::extract::rejection::PathRejection;
 use axum::response::{IntoResponse as _, Response};
 use evogate_models::credits::Decimal;
 use evogate_models::task::{State, Task};
-use evogate_models::{TaskId, TenantId};
+use evogate_models::{TaskId, TenantId, Timestamp};
 use serde_json::{Value, json};
 
 use super::{Cursor, TenantPath};
@@ -55,7 +55,7 @@ fn shown(task: &Task) -> Value {
         "state": task.state.name(),
         "model": task.spec.model,
         "created": task.created.seconds(),
-        "ended": task.ended.map(|at| at.seconds()),
+        "ended": task.ended.map(Timestamp::seconds),
         "key": task.author.key,
         "user": task.author.user,
         "evolink_task_id": task.upstream,
@@ -85,7 +85,7 @@ pub async fn tasks(gateway: Gateway, _: Viewer, query: Cursor) -> Result<Respons
             ApiError::invalid("after", "after must be the `next` of the page before")
         })?),
     };
-    let limit = query.limit();
+    let limit = query.limit()?;
     let keep = move |task: &Task| {
         tenant.as_ref().is_none_or(|tenant| *tenant == task.tenant)
             && state
@@ -127,7 +127,12 @@ pub async fn refused(gateway: Gateway, _: Viewer, query: Cursor) -> Result<Respo
     let tenant = query.tenant()?;
     let found = gateway
         .store
-        .refused(tenant.as_ref(), query.text("request_id"), query.limit())
+        .refused(tenant.as_ref(), query.text("request_id"), query.limit()?)
         .await?;
-    Ok(Json(json!({ "object": "list", "data": found })).into_response())
+    let shown: Result<Vec<_>, _> = found
+        .iter()
+        .map(|refused| super::with_time(refused, refused.at))
+        .collect();
+    let data = shown.map_err(|error| ApiError::internal(&error))?;
+    Ok(Json(json!({ "object": "list", "data": data })).into_response())
 }

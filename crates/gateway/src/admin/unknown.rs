@@ -14,6 +14,7 @@ use evogate_models::{TaskId, TenantId, Timestamp, UpstreamId};
 use evogate_store::{TaskCommand, TurnError};
 use serde::{Deserialize, Serialize};
 
+use super::By;
 use crate::auth::{Admin, Viewer};
 use crate::error::ApiError;
 use crate::evolink::{ListEntry, ReadOutcome, Trace};
@@ -132,6 +133,7 @@ struct Decided {
 pub async fn decide(
     gateway: Gateway,
     admin: Admin,
+    by: By,
     Segment(task): Segment,
     request: Request,
 ) -> Result<Response, ApiError> {
@@ -150,7 +152,8 @@ pub async fn decide(
         Decision::Lost { .. } => TaskCommand::Lose,
         Decision::Bind { upstream_id, .. } => bind(&gateway, upstream_id).await?,
     };
-    let outcome = match gateway.store.turn(tenant, &id, command).await {
+    let by = by.actor(&admin);
+    let outcome = match gateway.store.decide(tenant, &id, command, &by).await {
         Err(TurnError::Life(LifeError::Invalid(state))) => {
             return Err(ApiError::not_unknown(state));
         }

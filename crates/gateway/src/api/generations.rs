@@ -66,9 +66,7 @@ async fn generate(
         context: &context,
         route,
     };
-    let idempotency_key = idempotency_key(&request)?;
-    let body = body::read(request, gateway.config.submit.max_body).await?;
-    match submit_body(&gateway, &principal, &context, kind, idempotency_key, &body).await {
+    match submit_request(&gateway, &principal, &context, kind, request).await {
         Ok(response) => Ok(response),
         Err(error) => {
             refusals.note(&error);
@@ -77,15 +75,16 @@ async fn generate(
     }
 }
 
-async fn submit_body(
+async fn submit_request(
     gateway: &Gateway,
     principal: &Principal,
     context: &Context,
     kind: MediaKind,
-    idempotency_key: Option<String>,
-    body: &[u8],
+    request: Request,
 ) -> Result<Response, ApiError> {
-    let generation = validate(gateway, kind, body)?;
+    let idempotency_key = idempotency_key(&request)?;
+    let body = body::read(request, gateway.config.submit.max_body).await?;
+    let generation = validate(gateway, kind, &body)?;
     let now = gateway.store.now();
     let tenant = gateway
         .auth
@@ -100,7 +99,7 @@ async fn submit_body(
         spec: generation.spec(),
         estimate: generation.estimate,
         callback_url: generation.callback_url.clone(),
-        fingerprint: fingerprint(principal, idempotency_key.as_ref(), kind, body),
+        fingerprint: fingerprint(principal, idempotency_key.as_ref(), kind, &body),
         idempotency_key,
         resend: None,
         send_within: SEND_WITHIN,

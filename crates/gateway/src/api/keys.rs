@@ -21,7 +21,7 @@ fn key(text: &str) -> Result<KeyId, ApiError> {
     text.parse().map_err(|_| ApiError::key_not_found())
 }
 
-/// `POST /v1/keys`: a key of this tenant, good for no more than the tenant may.
+/// `POST /v1/keys`: a key of this tenant, good for no more than the one that it is made with.
 pub async fn create(
     gateway: Gateway,
     principal: Scoped<TenantAdmin>,
@@ -38,7 +38,7 @@ pub async fn list(gateway: Gateway, principal: Scoped<TenantAdmin>) -> Result<Re
     keys::list(&gateway, &principal.tenant).await
 }
 
-/// `POST /v1/keys/{key}/rotate`
+/// `POST /v1/keys/{key}/rotate`: of a key that is good for no more than the one that it is done with.
 pub async fn rotate(
     gateway: Gateway,
     principal: Scoped<TenantAdmin>,
@@ -46,8 +46,9 @@ pub async fn rotate(
     Segment(id): Segment,
     request: Request,
 ) -> Result<Response, ApiError> {
+    let may: Vec<Scope> = principal.scopes.iter().collect();
     let by = by.named(name(&principal));
-    keys::rotate(&gateway, &principal.tenant, &key(&id)?, &by, request).await
+    keys::rotate(&gateway, &principal.tenant, &key(&id)?, &by, &may, request).await
 }
 
 /// `DELETE /v1/keys/{key}`

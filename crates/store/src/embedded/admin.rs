@@ -1,18 +1,18 @@
-//! Tenants, grants, keys, admins, and the record of who changed them.
+//! Tenants and grants, and the record of who changed what.
 
 use evogate_models::account::LedgerError;
 use evogate_models::journal::{Entry, Posting};
-use evogate_models::{KeyId, TenantId, Timestamp};
+use evogate_models::{TenantId, Timestamp};
 use redb::ReadableTable as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Embedded;
 use super::table::{AccountRecord, Write, decode, encode, get, unavailable};
-use crate::admin::{AdminRecord, Grant, Granted, KeyChange, TenantChange};
+use crate::admin::{Grant, Granted, TenantChange};
 use crate::audit::{Actor, AuditEntry};
 use crate::error::{StoreError, TenantError, refusals_are_answers};
-use crate::record::{KeyRecord, Tenant, TenantView};
+use crate::record::{Tenant, TenantView};
 
 /// A grant that was made under an idempotency key.
 #[derive(Serialize, Deserialize)]
@@ -72,102 +72,6 @@ impl Embedded {
         self.write(move |tables| refusals_are_answers(tables.grant(&grant, &by, now)))
             .await?
     }
-
-    pub(crate) async fn add_key(&self, key: KeyRecord, by: &Actor) -> Result<(), TenantError> {
-        let (by, now) = (by.clone(), self.now());
-        self.write(move |tables| refusals_are_answers(tables.add_key(&key, &by, now)))
-            .await?
-    }
-
-    pub(crate) async fn change_key(
-        &self,
-        tenant: &TenantId,
-        id: &KeyId,
-        change: KeyChange,
-        by: &Actor,
-    ) -> Result<KeyRecord, TenantError> {
-        let (tenant, id, by, now) = (tenant.clone(), id.clone(), by.clone(), self.now());
-        self.write(move |tables| {
-            refusals_are_answers(tables.change_key(&tenant, &id, &change, &by, now))
-        })
-        .await?
-    }
-
-    pub(crate) async fn delete_key(
-        &self,
-        tenant: &TenantId,
-        id: &KeyId,
-        by: &Actor,
-    ) -> Result<(), TenantError> {
-        let (tenant, id, by, now) = (tenant.clone(), id.clone(), by.clone(), self.now());
-        self.write(move |tables| refusals_are_answers(tables.delete_key(&tenant, &id, &by, now)))
-            .await?
-    }
-
-    pub(crate) async fn keys(&self, tenant: &TenantId) -> Result<Vec<KeyRecord>, StoreError> {
-        self.read(|tables| {
-            let mut keys = Vec::new();
-            let range = (tenant.as_str(), "")..=(tenant.as_str(), "\u{10ffff}");
-            for row in tables.keys()?.range(range).map_err(unavailable)? {
-                keys.push(decode(row.map_err(unavailable)?.1.value())?);
-            }
-            Ok(keys)
-        })
-    }
-
-    pub(crate) async fn key_by_digest(
-        &self,
-        digest: &[u8; 32],
-    ) -> Result<Option<KeyRecord>, StoreError> {
-        let now = self.now();
-        self.read(|tables| {
-            let digests = tables.digests()?;
-            let Some(owner) = digests.get(digest.as_slice()).map_err(unavailable)? else {
-                return Ok(None);
-            };
-            let key: Option<KeyRecord> = get(&tables.keys()?, owner.value())?;
-            Ok(key.filter(|key| key.accepts(digest, now)))
-        })
-    }
-
-    pub(crate) async fn add_admin(
-        &self,
-        admin: AdminRecord,
-        by: &Actor,
-    ) -> Result<(), TenantError> {
-        let (by, now) = (by.clone(), self.now());
-        self.write(move |tables| refusals_are_answers(tables.add_admin(&admin, &by, now)))
-            .await?
-    }
-
-    pub(crate) async fn delete_admin(&self, id: &KeyId, by: &Actor) -> Result<(), TenantError> {
-        let (id, by, now) = (id.clone(), by.clone(), self.now());
-        self.write(move |tables| refusals_are_answers(tables.delete_admin(&id, &by, now)))
-            .await?
-    }
-
-    pub(crate) async fn admins(&self) -> Result<Vec<AdminRecord>, StoreError> {
-        self.read(|tables| {
-            let mut admins = Vec::new();
-            for row in tables.admins()?.iter().map_err(unavailable)? {
-                admins.push(decode(row.map_err(unavailable)?.1.value())?);
-            }
-            Ok(admins)
-        })
-    }
-
-    pub(crate) async fn admin_by_digest(
-        &self,
-        digest: &[u8; 32],
-    ) -> Result<Option<AdminRecord>, StoreError> {
-        self.read(|tables| {
-            let digests = tables.admin_digests()?;
-            let Some(id) = digests.get(digest.as_slice()).map_err(unavailable)? else {
-                return Ok(None);
-            };
-            get(&tables.admins()?, id.value())
-        })
-    }
 }
 
 impl AccountRecord {
@@ -186,20 +90,8 @@ fn tenant_facts(tenant: &Tenant) -> Value {
     json!({ "name": tenant.name, "suspended": tenant.suspended, "quota": tenant.quota })
 }
 
-/// What the audit trail keeps of a key: nothing of its secrets.
-fn key_facts(key: &KeyRecord) -> Value {
-    json!({
-        "name": key.name, "user": key.user, "scopes": key.scopes, "expires": key.expires,
-        "credit_cap": key.credit_cap.map(|cap| cap.to_decimal()), "secrets": key.secrets.len(),
-    })
-}
-
-fn admin_facts(admin: &AdminRecord) -> Value {
-    json!({ "name": admin.name, "role": admin.role })
-}
-
 impl Write<'_> {
-    fn existing(&self, id: &TenantId) -> Result<Tenant, TenantError> {
+    pub(super) fn existing(&self, id: &TenantId) -> Result<Tenant, TenantError> {
         get(&self.tenants, id.as_str())?.ok_or(TenantError::NoTenant)
     }
 
@@ -212,7 +104,7 @@ impl Write<'_> {
     }
 
     /// Records a change in the step that makes it.
-    fn record(
+    pub(super) fn record(
         &mut self,
         by: &Actor,
         now: Timestamp,
@@ -351,149 +243,5 @@ impl Write<'_> {
             view: record.view(tenant),
             replay: false,
         })
-    }
-
-    fn put_key(&mut self, key: &KeyRecord) -> Result<(), StoreError> {
-        let name = (key.tenant.as_str(), key.id.as_str());
-        let bytes = encode(key)?;
-        self.keys
-            .insert(name, bytes.as_slice())
-            .map_err(unavailable)?;
-        for secret in &key.secrets {
-            self.digests
-                .insert(secret.digest.as_slice(), name)
-                .map_err(unavailable)?;
-        }
-        Ok(())
-    }
-
-    fn add_key(&mut self, key: &KeyRecord, by: &Actor, now: Timestamp) -> Result<(), TenantError> {
-        self.existing(&key.tenant)?;
-        let name = (key.tenant.as_str(), key.id.as_str());
-        let mut taken = self.keys.get(name).map_err(unavailable)?.is_some();
-        for secret in &key.secrets {
-            taken |= self
-                .digests
-                .get(secret.digest.as_slice())
-                .map_err(unavailable)?
-                .is_some();
-        }
-        if taken {
-            return Err(TenantError::Exists);
-        }
-        self.put_key(key)?;
-        let target = format!("{}/{}", key.tenant, key.id);
-        self.record(by, now, "key.create", target, (Value::Null, key_facts(key)))?;
-        Ok(())
-    }
-
-    fn existing_key(&self, tenant: &TenantId, id: &KeyId) -> Result<KeyRecord, TenantError> {
-        self.existing(tenant)?;
-        get(&self.keys, (tenant.as_str(), id.as_str()))?.ok_or(TenantError::NoKey)
-    }
-
-    fn change_key(
-        &mut self,
-        tenant: &TenantId,
-        id: &KeyId,
-        change: &KeyChange,
-        by: &Actor,
-        now: Timestamp,
-    ) -> Result<KeyRecord, TenantError> {
-        let before = self.existing_key(tenant, id)?;
-        if let KeyChange::Rotate { digest, .. } = change
-            && self
-                .digests
-                .get(digest.as_slice())
-                .map_err(unavailable)?
-                .is_some()
-        {
-            return Err(TenantError::Exists);
-        }
-        let mut key = change.apply(before.clone());
-        // Secrets whose overlap is over lead nowhere any more.
-        let over = |until: Option<Timestamp>| until.is_some_and(|until| until <= now);
-        for secret in key.secrets.iter().filter(|secret| over(secret.until)) {
-            self.digests
-                .remove(secret.digest.as_slice())
-                .map_err(unavailable)?;
-        }
-        key.secrets.retain(|secret| !over(secret.until));
-        self.put_key(&key)?;
-        if matches!(change, KeyChange::Rotate { .. }) {
-            let facts = (key_facts(&before), key_facts(&key));
-            self.record(by, now, "key.rotate", format!("{tenant}/{id}"), facts)?;
-        }
-        Ok(key)
-    }
-
-    fn delete_key(
-        &mut self,
-        tenant: &TenantId,
-        id: &KeyId,
-        by: &Actor,
-        now: Timestamp,
-    ) -> Result<(), TenantError> {
-        let key = self.existing_key(tenant, id)?;
-        self.keys
-            .remove((tenant.as_str(), id.as_str()))
-            .map_err(unavailable)?;
-        for secret in &key.secrets {
-            self.digests
-                .remove(secret.digest.as_slice())
-                .map_err(unavailable)?;
-        }
-        let target = format!("{tenant}/{id}");
-        self.record(
-            by,
-            now,
-            "key.delete",
-            target,
-            (key_facts(&key), Value::Null),
-        )?;
-        Ok(())
-    }
-
-    fn add_admin(
-        &mut self,
-        admin: &AdminRecord,
-        by: &Actor,
-        now: Timestamp,
-    ) -> Result<(), TenantError> {
-        let digest = admin.digest.as_slice();
-        let taken = self
-            .admins
-            .get(admin.id.as_str())
-            .map_err(unavailable)?
-            .is_some()
-            || self
-                .admin_digests
-                .get(digest)
-                .map_err(unavailable)?
-                .is_some();
-        if taken {
-            return Err(TenantError::Exists);
-        }
-        let bytes = encode(admin)?;
-        self.admins
-            .insert(admin.id.as_str(), bytes.as_slice())
-            .map_err(unavailable)?;
-        self.admin_digests
-            .insert(digest, admin.id.as_str())
-            .map_err(unavailable)?;
-        let facts = (Value::Null, admin_facts(admin));
-        self.record(by, now, "admin.create", admin.id.to_string(), facts)?;
-        Ok(())
-    }
-
-    fn delete_admin(&mut self, id: &KeyId, by: &Actor, now: Timestamp) -> Result<(), TenantError> {
-        let admin: AdminRecord = get(&self.admins, id.as_str())?.ok_or(TenantError::NoKey)?;
-        self.admins.remove(id.as_str()).map_err(unavailable)?;
-        self.admin_digests
-            .remove(admin.digest.as_slice())
-            .map_err(unavailable)?;
-        let facts = (admin_facts(&admin), Value::Null);
-        self.record(by, now, "admin.delete", id.to_string(), facts)?;
-        Ok(())
     }
 }

@@ -90,7 +90,7 @@ struct Ruled {
 }
 
 impl Write<'_> {
-    fn turn(
+    pub(super) fn turn(
         &mut self,
         tenant: &TenantId,
         id: &TaskId,
