@@ -16,7 +16,7 @@ PROMPTS = [f"Product shot number {number}, studio light, slow turn" for number i
 def one(folder, number, prompt):
     try:
         task = tutorial.wait_for(tutorial.generate(prompt, duration=4, quality="480p"))
-    except (tutorial.EvoLinkError, RuntimeError) as error:
+    except (tutorial.EvoLinkError, tutorial.requests.RequestException, RuntimeError) as error:
         return {"prompt": prompt, "status": "failed", "error": str(error)}
     path = os.path.join(folder, f"batch-{number}.mp4")
     tutorial.download(task["results"][0], path)

@@ -29,7 +29,9 @@ mod wait;
 
 pub use answer::Answer;
 pub use binaries::binary;
-pub use books::{assert_books, platform_loss, settle_books, submitted_twice};
+pub use books::{
+    assert_books, assert_books_within, assert_ledger, platform_loss, settle_books, submitted_twice,
+};
 pub use callers::{Admin, Anonymous, Caller, Tenant};
 pub use credits::Micro;
 pub use dev::Dev;

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
 use crate::spawn;
 
@@ -29,6 +30,9 @@ pub enum Way {
     /// Passes on every piece of an answer this much later.
     Slow(Duration),
 }
+
+/// How long a connection stays open for its client after its server has closed it.
+const LINGER: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 struct Shared {
@@ -165,11 +169,10 @@ impl Shared {
         let (mut from_server, mut to_server) = server.into_split();
         let asking = async {
             let mut piece = vec![0; 64 * 1024];
+            let mut heard = true;
             while let Ok(length @ 1..) = from_client.read(&mut piece).await {
                 self.until_it_speaks().await;
-                if to_server.write_all(&piece[..length]).await.is_err() {
-                    break;
-                }
+                heard = heard && to_server.write_all(&piece[..length]).await.is_ok();
             }
             let _ = to_server.shutdown().await;
         };
@@ -181,7 +184,7 @@ impl Shared {
                 let length = match self.way() {
                     Way::CutAnswer(most) => length.min(most.saturating_sub(passed)),
                     Way::Slow(pause) => {
-                        tokio::time::sleep(pause).await;
+                        sleep(pause).await;
                         length
                     }
                     _ => length,
@@ -191,11 +194,14 @@ impl Shared {
                     return;
                 }
             }
+            let _ = to_client.shutdown().await;
+            // A client that is still sending would lose the answer if this end were simply dropped.
+            sleep(LINGER).await;
         };
-        // The server's end is the end; the client's is passed on, and the server decides.
         tokio::pin!(asking);
         tokio::select! {
             () = answering => {}
+            // The client's end is passed on, and the server decides.
             () = async { (&mut asking).await; std::future::pending().await } => {}
         }
     }

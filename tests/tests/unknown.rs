@@ -1,8 +1,11 @@
 //! When nobody knows whether EvoLink took a task: it is never sent again, its hold stays, the client has
 //! its pending task, and the truth is found out.
 
+use std::time::Duration;
+
 use evogate_tests::{
-    Caller as _, Micro, Rig, Tenant, assert_books, platform_loss, settle_books, until,
+    Caller as _, Micro, Rig, Tenant, assert_books, assert_ledger, platform_loss, settle_books,
+    until,
 };
 use serde_json::{Value, json};
 
@@ -160,7 +163,8 @@ async fn where_evolink_honours_idempotency_the_same_submit_tells_what_became_of_
     }
     let jobs = rig.sim.jobs_by_key().await;
     assert!(jobs.values().all(|jobs| jobs.len() == 1), "{jobs:?}");
-    settle_books(&rig.admin, &rig.sim).await;
+    settle_books(Duration::from_secs(30), &rig.admin, &rig.sim).await;
+    assert_ledger(&rig.admin).await;
     assert_eq!(
         rig.admin.credits("team", "spent").await,
         Micro::parse("35.568")
