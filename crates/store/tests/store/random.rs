@@ -19,13 +19,13 @@ use crate::kit::step::{Answer, Step};
 use crate::kit::{DEADLINE, Place, UNKNOWN};
 use crate::model::{Model, Name};
 
-const CASES: u32 = 250;
+const CASES: u32 = 200;
 const LENGTH: usize = 80;
 
 type Checked = Result<(), TestCaseError>;
 
-/// What every case begins with: a tenant with a limit, and one without.
-fn prologue() -> [Command; 4] {
+/// What every case begins with: a tenant with a limit and a key, and one without.
+fn prologue() -> [Command; 5] {
     let limits = Limits {
         unlimited: true,
         in_flight: None,
@@ -46,6 +46,13 @@ fn prologue() -> [Command; 4] {
             tenant: 1,
             suspended: None,
             limits: Some(limits),
+        },
+        Command::AddKey {
+            tenant: 0,
+            key: 0,
+            digest: 0,
+            cap: Some(30_000_000),
+            lives: None,
         },
     ]
 }
@@ -95,8 +102,10 @@ impl World {
     async fn check(&mut self, answer: &Answer) -> Checked {
         let dump = self.store().dump().await.unwrap();
         self.model.check(&dump)?;
-        let verified = self.store().verify().await.unwrap();
-        self.model.check_verification(&verified)?;
+        if dump != self.dump {
+            let verified = self.store().verify().await.unwrap();
+            self.model.check_verification(&verified)?;
+        }
         if answer.is_refusal() {
             prop_assert_eq!(&dump, &self.dump, "a refusal that wrote something");
         }

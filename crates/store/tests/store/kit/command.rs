@@ -176,7 +176,7 @@ fn request() -> impl Strategy<Value = Request> {
     let who = (
         tenant(),
         prop::option::of(0..2_u8),
-        prop::option::weighted(0.2, 0..3_u8),
+        prop::option::weighted(0.3, prop_oneof![2 => Just(0), 1 => 0..3_u8]),
     );
     let what = (0..3_u8, prop::option::weighted(0.4, 0..3_u8), micro());
     let how = (
