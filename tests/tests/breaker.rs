@@ -75,7 +75,7 @@ async fn too_many_submits_without_an_answer_open_it() {
         .set("submit.answer_within", "300ms")
         .start()
         .await;
-    let slow = "slow #sim:delay=9 #sim:seconds=1";
+    let slow = "slow #sim:delay=25 #sim:seconds=1";
     let slow = [rig.team.start(slow).await, rig.team.start(slow).await];
     let began = Instant::now();
     // Ordinary submits take less than five seconds; only what takes longer counts.

@@ -127,7 +127,9 @@ impl Auth {
         let (store, tenant, id) = (store.clone(), key.tenant.clone(), key.id.clone());
         self.background.spawn(async move {
             let used = KeyChange::Used(now);
-            let noted = store.change_key(&tenant, &id, used, &Actor::default()).await;
+            let noted = store
+                .change_key(&tenant, &id, used, &Actor::default())
+                .await;
             if let Err(error) = noted {
                 tracing::debug!(key = %id, %error, "a key's use could not be noted");
             }
@@ -136,13 +138,18 @@ impl Auth {
 
     /// Lets a tenant read, within its quota.
     pub async fn may_read(&self, store: &Store, id: &TenantId) -> Result<(), ApiError> {
-        let tenant = self.policy(store, id).await?.ok_or_else(ApiError::unauthorized)?;
+        let tenant = self
+            .policy(store, id)
+            .await?
+            .ok_or_else(ApiError::unauthorized)?;
         let Some(per_minute) = tenant.quota.reads_per_minute else {
             return Ok(());
         };
-        self.reads.pass(id, per_minute, store.now()).map_err(|state| {
-            let seconds = state.retry.max(0).unsigned_abs().div_ceil(1000);
-            ApiError::rate_limited(u32::try_from(seconds).unwrap_or(u32::MAX).max(1))
-        })
+        self.reads
+            .pass(id, per_minute, store.now())
+            .map_err(|state| {
+                let seconds = state.retry.max(0).unsigned_abs().div_ceil(1000);
+                ApiError::rate_limited(u32::try_from(seconds).unwrap_or(u32::MAX).max(1))
+            })
     }
 }

@@ -527,6 +527,13 @@ impl ApiError {
         if let Some(rate) = parts.rate {
             rate_headers(&mut response, rate);
         }
+        if parts.status == StatusCode::PAYLOAD_TOO_LARGE {
+            // The rest of the body is not read, so the connection is of no more use (HTTP/1).
+            let close = axum::http::HeaderValue::from_static("close");
+            response
+                .headers_mut()
+                .insert(axum::http::header::CONNECTION, close);
+        }
         // Every 429 and 503 says when to come back.
         let waits = matches!(
             parts.status,

@@ -5,6 +5,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use evogate_models::life::news::cancel_is_due;
 use evogate_models::note::Why;
 use evogate_models::report::Report;
 use evogate_models::task::{State, Task};
@@ -203,7 +204,7 @@ async fn running(gateway: &Gateway, task: &Task, limiter: &DefaultDirectRateLimi
         // A client's read was here just now.
         return in_vain(gateway, task, None).await;
     }
-    if task.cancel_wanted.is_some() && task.can_cancel {
+    if cancel_is_due(task, gateway.store.now()) {
         cancel(gateway, task, limiter).await;
     }
     read(gateway, task, limiter).await;

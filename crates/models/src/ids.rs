@@ -141,10 +141,10 @@ id!(
     }
 );
 
-/// The alphabet of the random part of ids.
-const ALPHABET: [char; 36] = [
-    'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's',
-    't', 'u', 'v', 'w', 'x', 'y', 'z', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9',
+/// The alphabet of ids, in the order in which texts are sorted.
+const ORDERED: [char; 36] = [
+    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i',
+    'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z',
 ];
 
 /// `length` characters of a-z0-9 from random bits (5.17 bits each; 24 fit into 128 bits).
@@ -152,17 +152,22 @@ fn letters(mut random: u128, length: usize) -> String {
     let mut text = String::with_capacity(length);
     for _ in 0..length {
         let index = usize::try_from(random % 36).unwrap_or(0);
-        text.push(ALPHABET.get(index).copied().unwrap_or('a'));
+        text.push(ORDERED.get(index).copied().unwrap_or('a'));
         random /= 36;
     }
     text
 }
 
 impl TaskId {
-    /// A new id for a task taken at `created` (its seconds show in the id).
+    /// A new id for a task taken at `created`. Its seconds show in the id, and the first two of its last
+    /// eight characters grow with the milliseconds, so that ids are in the order of time; the other six
+    /// are random.
     pub fn mint(created: crate::Timestamp, random: u128) -> Self {
         let seconds = created.seconds().clamp(1_000_000_000, 9_999_999_999);
-        Self(format!("task-unified-{seconds}-{}", letters(random, 8)).into())
+        let millis = usize::try_from(created.millis().rem_euclid(1000)).unwrap_or(0);
+        let digit = |n: usize| ORDERED.get(n).copied().unwrap_or('0');
+        let (high, low) = (digit(millis / 36), digit(millis % 36));
+        Self(format!("task-unified-{seconds}-{high}{low}{}", letters(random, 6)).into())
     }
 
     /// The Unix seconds in the id.
@@ -227,6 +232,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn ids_are_in_the_order_of_time(first in 1..4_000_000_000_i64, span in 1..100_000_i64, a: u128, b: u128) {
+            let first = Timestamp::from_millis(1_700_000_000_000 + first);
+            prop_assert!(TaskId::mint(first, a) < TaskId::mint(first.plus(span), b));
+        }
+
         #[test]
         fn minted_ids_parse(millis in -1_i64..20_000_000_000_000, random: u128) {
             let id = TaskId::mint(Timestamp::from_millis(millis), random);

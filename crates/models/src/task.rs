@@ -243,6 +243,9 @@ pub struct Task {
     /// Since when the client wants it cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel_wanted: Option<Timestamp>,
+    /// When somebody last undertook to ask EvoLink to cancel it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel_asked: Option<Timestamp>,
     /// Where the tenant wants the result sent: never sent upstream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback_url: Option<String>,

@@ -139,7 +139,10 @@ impl<N: Needed> FromRequestParts<Gateway> for Scoped<N> {
         let principal = Principal::from_request_parts(parts, gateway).await?;
         principal.may(N::SCOPE)?;
         if N::SCOPE == Scope::Read {
-            gateway.auth.may_read(&gateway.store, &principal.tenant).await?;
+            gateway
+                .auth
+                .may_read(&gateway.store, &principal.tenant)
+                .await?;
         }
         Ok(Self(principal, PhantomData))
     }

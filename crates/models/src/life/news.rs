@@ -230,8 +230,9 @@ pub fn want_cancel(books: Books, now: Timestamp) -> Result<(Turn, Cancel), LifeE
         }
         State::Pending | State::Processing => {
             // Should whoever asks EvoLink now die, a worker asks again.
-            let again = now.plus(schedule_cancel());
+            let again = now.plus(ASK_AGAIN);
             let task = draft.task();
+            task.cancel_asked = Some(now);
             task.due = Some(task.due.map_or(again, |due| due.min(again)));
             Cancel::Ask
         }
@@ -240,14 +241,21 @@ pub fn want_cancel(books: Books, now: Timestamp) -> Result<(Turn, Cancel), LifeE
     Ok((draft.done(), cancel))
 }
 
-/// When a worker sends a cancel again that nobody saw through.
-const fn schedule_cancel() -> Millis {
-    5_000
+/// After this a worker asks EvoLink again to cancel what nobody saw through.
+const ASK_AGAIN: Millis = 5_000;
+
+/// Should a worker ask EvoLink now to cancel the task? Not while somebody else just did.
+pub fn cancel_is_due(task: &Task, now: Timestamp) -> bool {
+    let asked = task
+        .cancel_asked
+        .is_some_and(|asked| now.since(asked) < ASK_AGAIN);
+    task.cancel_wanted.is_some() && task.can_cancel && !asked
 }
 
 /// EvoLink answered a cancel. Not a verdict: the read that follows is.
 pub fn cancel_sent(books: Books, answer: Why, now: Timestamp) -> Turn {
     let mut draft = books.draft(now);
+    draft.task().cancel_asked = Some(now);
     draft.note(Step::CancelSent { answer });
     draft.done()
 }

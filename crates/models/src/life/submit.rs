@@ -95,6 +95,7 @@ pub fn hold(
         body: None,
         can_cancel: true,
         cancel_wanted: None,
+        cancel_asked: None,
         callback_url: intent.callback_url,
         idempotency_key: intent.idempotency_key,
         fingerprint: intent.fingerprint,

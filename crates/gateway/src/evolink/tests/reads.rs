@@ -229,13 +229,13 @@ async fn credits_and_models_are_read() {
 
 #[tokio::test]
 async fn a_failure_says_the_status_and_the_wait_and_no_more() {
-    let slow_down = r#"{"error":{"message":"secret words","code":"rate_limit_exceeded"}}"#;
+    let slow_down = r#"{"error":{"message":"secret words","code":"too_hasty"}}"#;
     let template = answer(429, slow_down).insert_header("retry-after", "9");
     let (_server, client) = answering(template).await;
     let failure = client.credits().await.unwrap_err();
     assert_eq!(failure.status, Some(429));
     assert_eq!(failure.wait, Some(Duration::from_secs(9)));
-    assert_eq!(failure.to_string(), "HTTP 429 (rate_limit_exceeded)");
+    assert_eq!(failure.to_string(), "HTTP 429 (too_hasty)");
 
     let (_server, client) = answering(answer(200, TASK_JSON)).await;
     let failure = client.models().await.unwrap_err();

@@ -10,7 +10,9 @@ use evogate_models::event::Delivery;
 use evogate_models::life::submit::Intent;
 use evogate_models::task::{Author, MediaKind, Spec};
 use evogate_models::{Credits, Refusal, TaskId, TenantId, Timestamp};
-use evogate_store::{Actor, Clock, ManualClock, Random, Store, Submit, SystemClock, TaskCommand, Tenant};
+use evogate_store::{
+    Actor, Clock, ManualClock, Random, Store, Submit, SystemClock, TaskCommand, Tenant,
+};
 use tempfile::TempDir;
 
 pub(super) use receiver::{Receiver, Reply};
@@ -79,7 +81,10 @@ impl World {
         let store = open(&folder, &clock);
         let mut tenant = Tenant::new(tenant(), "Demo".to_owned(), clock.now(), key.to_vec());
         tenant.quota.unlimited = true;
-        store.create_tenant(tenant, &Actor::local("test")).await.unwrap();
+        store
+            .create_tenant(tenant, &Actor::local("test"))
+            .await
+            .unwrap();
         Self {
             store,
             clock,
