@@ -88,12 +88,21 @@ impl Process {
 
     /// SIGTERM: it may end in order.
     pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// SIGINT: what Ctrl-C sends.
+    pub fn interrupt(&self) {
+        self.signal("INT");
+    }
+
+    fn signal(&self, name: &str) {
         // The shell's own `kill`: a small machine may have no other.
-        let script = format!("kill -TERM {}", self.id());
+        let script = format!("kill -{name} {}", self.id());
         let sent = Command::new("sh").args(["-c", &script]).status();
         assert!(
             sent.is_ok_and(|status| status.success()),
-            "{} got no SIGTERM",
+            "{} got no signal",
             self.name
         );
     }

@@ -190,7 +190,9 @@ impl Shared {
                     _ => length,
                 };
                 passed += length;
-                if length == 0 || to_client.write_all(&piece[..length]).await.is_err() {
+                let written = to_client.write_all(&piece[..length]).await;
+                let cut = matches!(self.way(), Way::CutAnswer(most) if passed >= most);
+                if cut || written.is_err() {
                     return;
                 }
             }

@@ -28,7 +28,7 @@ use crate::load::{Worker, faults};
 const HEALING: Duration = Duration::from_mins(3);
 
 /// Tenants' programs that submit and poll at the same time.
-const WORKERS: usize = 5;
+const WORKERS: usize = 10;
 
 fn number(name: &str, default: impl Fn() -> u64) -> u64 {
     env::var(name).map_or_else(|_| default(), |text| text.parse().expect("a number"))
@@ -53,7 +53,7 @@ async fn twenty_kills_under_load_lose_no_credit_no_task_and_no_webhook() {
         .set("evolink.timeout", "2s")
         .set("submit.answer_within", "1s")
         .set("submit.unknown_deadline", "20s")
-        .set("submit.breaker_unknowns", 20)
+        .set("submit.breaker_unknowns", 40)
         .set("submit.breaker_cooldown", "200ms")
         .set("webhooks.timeout", "2s")
         .start()
