@@ -49,12 +49,27 @@ pub(crate) struct Embedded {
     asked: Mutex<HashMap<(TenantId, TaskId), Timestamp>>,
 }
 
+/// Makes a new file that only its owner may read: it holds the secrets that sign webhooks. A file that is
+/// there keeps its mode, which ops may have chosen.
+fn private(path: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let made = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path);
+    let unavailable = |error| StoreError::Unavailable(format!("{}: {error}", path.display()));
+    made.map(drop).map_err(unavailable)
+}
+
 impl Embedded {
     pub(crate) fn open(
         path: &Path,
         cache: usize,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
+        private(path)?;
         let db = Database::builder()
             .set_cache_size(cache)
             .create(path)

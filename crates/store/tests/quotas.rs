@@ -26,7 +26,7 @@ struct World {
     tenant: TenantId,
     by: Actor,
     minted: std::sync::atomic::AtomicU64,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 fn credits(text: &str) -> Credits {
@@ -59,7 +59,7 @@ impl World {
             tenant,
             by,
             minted: 1.into(),
-            _folder: folder,
+            folder,
         };
         world.grant("1000", None).await.unwrap();
         world
@@ -196,6 +196,15 @@ impl World {
         let found = self.store.verify().await.unwrap();
         assert!(found.violations.is_empty(), "{:?}", found.violations);
     }
+}
+
+#[tokio::test]
+async fn a_new_file_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::new(Quota::default()).await;
+    let file = world.folder.path().join("store.redb");
+    let mode = std::fs::metadata(file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
 }
 
 #[tokio::test]
