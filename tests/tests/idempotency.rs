@@ -216,3 +216,25 @@ async fn after_answer_within_the_client_has_its_task_and_the_submit_goes_on() {
     assert_eq!(rig.sim.creates("slow").await.len(), 1);
     assert_books(&rig.admin, &rig.sim).await;
 }
+
+#[tokio::test]
+async fn a_request_that_breaks_off_in_its_body_holds_and_sends_nothing() {
+    let rig = Rig::start().await;
+    let host = rig.gateway.direct_url().replace("http://", "");
+    let body = Tenant::video("half a body").to_string();
+    let head = format!(
+        "POST /v1/videos/generations HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        rig.team.key,
+        body.len() + 10
+    );
+    let mut connection = TcpStream::connect(&host).await.unwrap();
+    connection.write_all(head.as_bytes()).await.unwrap();
+    connection.write_all(body.as_bytes()).await.unwrap();
+    drop(connection);
+    // One that is whole comes after it, and is the only one.
+    let id = rig.team.start("a whole body").await;
+    rig.team.ended_as(&id, "completed").await;
+    assert_eq!(rig.sim.requests("create").await.len(), 1);
+    assert_books(&rig.admin, &rig.sim).await;
+}
