@@ -144,3 +144,69 @@ pub async fn submitted_twice(sim: &Simulator) -> Vec<String> {
     }
     twice
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::simulator::SimulatorProcess;
+
+    /// Submits to the simulator itself, as a gateway would.
+    async fn submit(sim: &Simulator, key: &str, prompt: &str) {
+        let request = sim.request(http::Method::POST, "/v1/videos/generations");
+        let request = request
+            .bearer_auth("sk-test")
+            .header("idempotency-key", key);
+        let body = json!({ "model": "seedance-2.0", "prompt": prompt });
+        let _ = sim.try_send(request.json(&body)).await;
+    }
+
+    #[tokio::test]
+    async fn what_was_submitted_twice_is_found_and_a_busy_upstream_is_no_fault() {
+        let folder = tempfile::tempdir().unwrap();
+        let process = SimulatorProcess::start(folder.path(), "sk-test", &[]).await;
+        let sim = &process.simulator;
+        submit(
+            sim,
+            "tried-until-it-was-taken",
+            "a #sim:http=429 #sim:times=2",
+        )
+        .await;
+        submit(
+            sim,
+            "tried-until-it-was-taken",
+            "a #sim:http=429 #sim:times=2",
+        )
+        .await;
+        submit(
+            sim,
+            "tried-until-it-was-taken",
+            "a #sim:http=429 #sim:times=2",
+        )
+        .await;
+        assert_eq!(submitted_twice(sim).await, Vec::<String>::new());
+        submit(
+            sim,
+            "after-an-open-outcome",
+            "b #sim:drop-before #sim:times=1",
+        )
+        .await;
+        submit(
+            sim,
+            "after-an-open-outcome",
+            "b #sim:drop-before #sim:times=1",
+        )
+        .await;
+        assert_eq!(submitted_twice(sim).await.len(), 1);
+        submit(sim, "accepted-twice", "c").await;
+        submit(sim, "accepted-twice", "c").await;
+        let twice = submitted_twice(sim).await;
+        assert!(
+            twice
+                .iter()
+                .any(|found| found == "accepted-twice was accepted 2 times"),
+            "{twice:?}"
+        );
+    }
+}
