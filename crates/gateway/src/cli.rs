@@ -5,8 +5,10 @@
 
 mod check;
 mod dev;
+mod remote;
 mod serve;
 mod signals;
+mod terminal;
 mod video;
 
 use std::fmt;

@@ -12,9 +12,7 @@ mod feed;
 mod pace;
 mod part;
 mod person;
-mod problem;
 mod progress;
-mod refusal;
 mod session;
 mod submission;
 mod summary;
@@ -26,6 +24,7 @@ pub(super) use arguments::Arguments;
 
 use evogate_store::{SystemClock, SystemRandom};
 
+use super::remote::Problem;
 use super::signals::Signals;
 use super::{Failure, environment};
 use api::{Access, Api};
@@ -33,7 +32,6 @@ use arguments::Order;
 use console::Console;
 use pace::Pace;
 use person::{AtTerminal, Person};
-use problem::Problem;
 use session::Session;
 use summary::Summary;
 

@@ -7,21 +7,20 @@ mod balance;
 use std::time::Duration;
 
 use evogate_models::UpstreamId;
-use evogate_store::{Clock, SystemClock};
-use http::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
+use http::header::{ACCEPT, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
+use reqwest::{Client, Method, RequestBuilder, Response};
 use serde::Serialize;
 
 pub(super) use access::Access;
 pub(super) use balance::Balance;
 
-use super::problem::Problem;
-use super::refusal::{CallError, Refusal};
 use super::task::Task;
+use crate::cli::remote::{CallError, Calls, Problem, build, client, refused};
 use crate::webhooks::guard::explain;
 
-const CONNECT: Duration = Duration::from_secs(10);
+/// How this program calls itself.
+const AGENT: &str = "evogate-video";
 /// A gateway answers a submit within 20 s, EvoLink itself may take a minute.
 const SUBMIT: Duration = Duration::from_secs(90);
 /// Any other call.
@@ -36,43 +35,21 @@ const LIMIT: usize = 1 << 20;
 /// The way to a gateway, or to EvoLink itself.
 #[derive(Debug)]
 pub(super) struct Api {
-    /// Carries the key, and follows no redirect.
-    calls: Client,
+    calls: Calls,
     /// For files of other hosts: knows no key.
     files: Client,
-    base: String,
-    /// How it is called in messages.
-    host: String,
 }
 
 impl Api {
     /// Connects to nothing yet.
     pub(super) fn new(access: &Access) -> Result<Self, Problem> {
-        let mut bearer = HeaderValue::try_from(format!("Bearer {}", access.key().expose()))
-            .map_err(|_| Problem::usage("the API key has characters that no key has"))?;
-        bearer.set_sensitive(true);
-        let headers = HeaderMap::from_iter([
-            (AUTHORIZATION, bearer),
-            (ACCEPT, HeaderValue::from_static("application/json")),
-        ]);
-        let calls = client(access)
-            .default_headers(headers)
-            .redirect(Policy::none())
-            .build();
-        let files = client(access)
+        let calls = Calls::new(access.address(), access.key(), AGENT, LIMIT)?;
+        let files = client(access.address(), AGENT)
             .redirect(Policy::limited(REDIRECTS))
-            .read_timeout(SILENCE)
-            .build();
-        let missing = |error: reqwest::Error| {
-            let why =
-                format!("there is no HTTPS client without the system's CA certificates: {error}");
-            Problem::new("unreachable", why)
-        };
+            .read_timeout(SILENCE);
         Ok(Self {
-            calls: calls.map_err(missing)?,
-            files: files.map_err(missing)?,
-            base: access.base().to_owned(),
-            host: access.host().to_owned(),
+            calls,
+            files: build(files)?,
         })
     }
 
@@ -80,7 +57,7 @@ impl Api {
     pub(super) async fn submit(&self, body: &impl Serialize, key: &str) -> Result<Task, CallError> {
         let request = self
             .calls
-            .post(format!("{}/videos/generations", self.base))
+            .request(Method::POST, "/videos/generations")
             .header("idempotency-key", key)
             .json(body)
             .timeout(SUBMIT);
@@ -89,21 +66,23 @@ impl Api {
 
     /// Reads a task.
     pub(super) async fn read(&self, id: &UpstreamId) -> Result<Task, CallError> {
-        let request = self.calls.get(format!("{}/tasks/{id}", self.base));
+        let request = self.read_of(&format!("/tasks/{id}"));
         self.task(request.timeout(CALL)).await
     }
 
     /// Asks for a task to be cancelled. Answers the task where it is shown: EvoLink does not say what it
     /// answers.
     pub(super) async fn cancel(&self, id: &UpstreamId) -> Result<Option<Task>, CallError> {
-        let request = self.calls.post(format!("{}/tasks/{id}/cancel", self.base));
+        let request = self
+            .calls
+            .request(Method::POST, &format!("/tasks/{id}/cancel"));
         let body = self.exchange(request.timeout(CALL)).await?;
         Ok(Task::parse(&body).ok())
     }
 
     /// What there is to spend.
     pub(super) async fn balance(&self, within: Duration) -> Result<Balance, CallError> {
-        let request = self.calls.get(format!("{}/credits", self.base));
+        let request = self.read_of("/credits");
         let body = self.exchange(request.timeout(within)).await?;
         Balance::parse(&body).ok_or_else(|| self.unclear("it does not show the credits"))
     }
@@ -116,8 +95,8 @@ impl Api {
     /// Opens a task's first result through the gateway.
     pub(super) async fn content(&self, id: &UpstreamId) -> Result<Response, CallError> {
         let any = HeaderValue::from_static("*/*");
-        let url = format!("{}/tasks/{id}/content", self.base);
-        open(self.calls.get(url).header(ACCEPT, any)).await
+        let content = self.read_of(&format!("/tasks/{id}/content"));
+        open(content.header(ACCEPT, any)).await
     }
 
     async fn task(&self, request: RequestBuilder) -> Result<Task, CallError> {
@@ -125,47 +104,16 @@ impl Api {
         Task::parse(&body).map_err(|garbage| self.unclear(&garbage.to_string()))
     }
 
+    fn read_of(&self, path: &str) -> RequestBuilder {
+        self.calls.request(Method::GET, path)
+    }
+
     async fn exchange(&self, request: RequestBuilder) -> Result<Vec<u8>, CallError> {
-        let failed = |error: reqwest::Error| CallError::Unclear {
-            why: format!("{}: {}", self.host, explain(&error)),
-            sent: !error.is_connect(),
-        };
-        let mut response = request.send().await.map_err(failed)?;
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if chunk.len() > LIMIT.saturating_sub(body.len()) {
-                return Err(self.unclear("the answer is too long"));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        if response.status().is_success() {
-            return Ok(body);
-        }
-        Err(refused(&response, &body)
-            .unwrap_or_else(|| self.unclear(&format!("HTTP {}", response.status()))))
+        self.calls.exchange(request).await
     }
 
     fn unclear(&self, why: &str) -> CallError {
-        CallError::Unclear {
-            why: format!("{}: no useful answer: {why}", self.host),
-            sent: true,
-        }
-    }
-}
-
-/// What both clients have in common. A file's length is only known when it is not compressed.
-fn client(access: &Access) -> ClientBuilder {
-    let client = Client::builder()
-        .user_agent(concat!("evogate-video/", env!("CARGO_PKG_VERSION")))
-        .referer(false)
-        .retry(reqwest::retry::never())
-        .no_gzip()
-        .connect_timeout(CONNECT);
-    // Unlike the gateway, somebody's own machine may need the proxy of its environment, but not to itself.
-    if access.is_local() {
-        client.no_proxy()
-    } else {
-        client
+        self.calls.unclear(why)
     }
 }
 
@@ -189,9 +137,4 @@ async fn open(request: RequestBuilder) -> Result<Response, CallError> {
         }
         _ => Ok(response),
     }
-}
-
-fn refused(response: &Response, body: &[u8]) -> Option<CallError> {
-    let now = SystemClock.now();
-    Refusal::read(response.status(), response.headers(), body, now).map(CallError::Refused)
 }

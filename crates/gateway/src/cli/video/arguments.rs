@@ -11,8 +11,8 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::api::Access;
-use super::problem::Problem;
 use crate::cli::quoted;
+use crate::cli::remote::Problem;
 use crate::config::parse_duration;
 use crate::secret::Secret;
 

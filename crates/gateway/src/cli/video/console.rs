@@ -1,14 +1,14 @@
 //! What is said, and where: people read stdout and a bar on stderr; with `--json` stdout is for one object and
 //! everything else goes to stderr.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indicatif::ProgressDrawTarget;
 
 use super::progress::Stage;
 use super::summary::Summary;
-use crate::cli::{tell_user, warn_user};
+use crate::cli::{tell_user, terminal, warn_user};
 
 /// Where lines go.
 pub(super) trait Lines {
@@ -32,8 +32,7 @@ impl Lines for Standard {
     }
 
     fn ask(&self, text: &str) {
-        let mut stderr = std::io::stderr();
-        let _ = write!(stderr, "{text}").and_then(|()| stderr.flush());
+        terminal::ask(text);
     }
 }
 

@@ -10,9 +10,8 @@ use super::api::Api;
 use super::console::Console;
 use super::pace::Pace;
 use super::part::Part;
-use super::problem::Problem;
-use super::refusal::CallError;
 use super::task::Task;
+use crate::cli::remote::{CallError, Problem};
 use crate::webhooks::guard::explain;
 
 /// How often each way is tried.

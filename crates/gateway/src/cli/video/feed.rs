@@ -6,8 +6,8 @@ use tokio::time::{Instant, sleep_until};
 use super::api::Api;
 use super::console::Console;
 use super::pace::Pace;
-use super::refusal::{CallError, Refusal};
 use super::task::Task;
+use crate::cli::remote::{CallError, Refusal};
 
 /// A task that is followed.
 pub(super) struct Feed<'a> {

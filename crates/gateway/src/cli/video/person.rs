@@ -1,11 +1,7 @@
 //! Who started it: they may end it, and may be asked.
 
-use std::io::{IsTerminal, stderr, stdin};
-
-use tokio::sync::oneshot;
-
 use crate::cli::signals::{Signals, Stop};
-use crate::cli::warn_user;
+use crate::cli::{terminal, warn_user};
 
 /// What somebody wants who pressed Ctrl-C.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,13 +55,13 @@ impl Person for AtTerminal {
     }
 
     fn is_there(&self) -> bool {
-        stdin().is_terminal() && stderr().is_terminal()
+        terminal::is_there()
     }
 
     /// A second Ctrl-C or a SIGTERM in place of an answer leaves the task running.
     async fn wish(&mut self) -> Option<Wish> {
         tokio::select! {
-            line = line() => line.map_or(Some(Wish::Leave), |line| Wish::read(&line)),
+            line = terminal::line() => line.map_or(Some(Wish::Leave), |line| Wish::read(&line)),
             _ = self.signals.next() => {
                 // Ends the question's line.
                 warn_user("");
@@ -73,19 +69,6 @@ impl Person for AtTerminal {
             }
         }
     }
-}
-
-/// A line from stdin; `None` at its end. It is read in a thread of its own because a read can't be given up:
-/// on the runtime's threads it would keep the process from ending.
-async fn line() -> Option<String> {
-    let (sender, line) = oneshot::channel();
-    std::thread::spawn(move || {
-        let mut text = String::new();
-        let read = stdin().read_line(&mut text).ok().filter(|bytes| *bytes > 0);
-        // Nobody waits for it any more when the process ends.
-        let _ = sender.send(read.map(|_| text));
-    });
-    line.await.ok().flatten()
 }
 
 #[cfg(test)]

@@ -17,11 +17,11 @@ use super::console::Console;
 use super::download::Download;
 use super::pace::Pace;
 use super::person::Person;
-use super::problem::Problem;
 use super::progress::{clock, size};
 use super::submission::Submission;
 use super::summary::Summary;
 use super::task::Task;
+use crate::cli::remote::Problem;
 use crate::cli::signals::Stop;
 
 /// How long the credits may take to be shown. They are not what somebody waits for.

@@ -10,9 +10,8 @@ use super::api::Api;
 use super::arguments::Request;
 use super::console::Console;
 use super::pace::Pace;
-use super::problem::Problem;
-use super::refusal::CallError;
 use super::task::Task;
+use crate::cli::remote::{CallError, Problem};
 
 /// How often it is tried with somebody who is not there, or not for us. Not counted: a 429, which says when to
 /// come back.
@@ -110,7 +109,7 @@ impl<'a> Submission<'a> {
                     (None, true)
                 }
                 // Also the last word about earlier tries with the same key.
-                Verdict::Final => return Err(refused(error)),
+                Verdict::Final => return Err(error.into()),
             };
             self.doubt.store(unknown, Ordering::Relaxed);
             tries = if counts { tries + 1 } else { tries };
@@ -120,7 +119,7 @@ impl<'a> Submission<'a> {
                 return Err(self.outcome_unknown(error));
             }
             if hopeless {
-                return Err(refused(error));
+                return Err(error.into());
             }
             self.console.trouble(&error, wait);
             sleep(wait).await;
@@ -154,12 +153,5 @@ impl<'a> Submission<'a> {
              --idempotency-key {}\nfinds it, or makes it once.",
             self.key
         ))
-    }
-}
-
-fn refused(error: CallError) -> Problem {
-    match error {
-        CallError::Refused(refusal) => refusal.into(),
-        CallError::Unclear { why, .. } => Problem::new("unreachable", why),
     }
 }

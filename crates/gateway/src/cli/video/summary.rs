@@ -6,8 +6,8 @@ use evogate_models::credits::Decimal;
 use evogate_models::{Credits, UpstreamId};
 use serde::Serialize;
 
-use super::problem::Problem;
 use super::task::{Task, name};
+use crate::cli::remote::Problem;
 
 /// What is known at the end.
 #[derive(Debug, Default, Serialize)]

@@ -6,7 +6,7 @@ use evogate_models::report::{Garbage, Report, Status};
 use evogate_models::{Credits, Timestamp, UpstreamId};
 use serde_json::Value;
 
-use super::refusal::clean;
+use crate::cli::remote::clean;
 
 /// A task at one moment.
 #[derive(Debug, Clone)]

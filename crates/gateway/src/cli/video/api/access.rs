@@ -1,9 +1,6 @@
 //! Where to call and with which key: from the flags, else from the environment.
 
-use reqwest::Url;
-use url::Host;
-
-use crate::cli::video::problem::Problem;
+use crate::cli::remote::{Address, Problem};
 use crate::secret::Secret;
 
 /// The variable with the address; `evogate dev` writes it for its own gateway.
@@ -14,9 +11,7 @@ const API_KEY: &str = "EVOLINK_API_KEY";
 /// An address and the key for it.
 #[derive(Debug)]
 pub(in crate::cli::video) struct Access {
-    base: Url,
-    /// The address as text, without a slash at its end.
-    text: String,
+    address: Address,
     key: Secret,
     /// Is the address another than the environment's?
     chosen: bool,
@@ -43,72 +38,31 @@ impl Access {
                 "where to? Set {BASE_URL} or --base-url to a gateway, such as http://127.0.0.1:8080/v1"
             ))
         })?;
-        let base = parse(text)?;
+        let address = Address::parse(text, "the base URL", "/v1")?;
         let key = api_key.or(known.as_ref()).map(|key| key.expose().trim());
         let key = key.filter(|key| !key.is_empty()).ok_or_else(|| {
             Problem::usage(format_args!("there is no key: set {API_KEY}, or --api-key"))
         })?;
         Ok(Self {
-            text: base.as_str().trim_end_matches('/').to_owned(),
             key: Secret::new(key),
             chosen: base_url.is_some_and(|chosen| Some(chosen) != there.as_deref()),
-            base,
+            address,
         })
     }
 
     /// What the paths are appended to, such as `https://gateway.example/v1`.
-    pub(in crate::cli::video) fn base(&self) -> &str {
-        &self.text
+    pub(in crate::cli::video) fn address(&self) -> &Address {
+        &self.address
     }
 
     /// The same, where a later call has to say it again.
     pub(in crate::cli::video) fn chosen(&self) -> Option<&str> {
-        self.chosen.then_some(&self.text)
-    }
-
-    /// Host and port, for messages.
-    pub(in crate::cli::video) fn host(&self) -> &str {
-        self.base.authority()
+        self.chosen.then_some(self.address.text())
     }
 
     pub(in crate::cli::video) fn key(&self) -> &Secret {
         &self.key
     }
-
-    /// Is it this machine?
-    pub(in crate::cli::video) fn is_local(&self) -> bool {
-        match self.base.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(ip)) => ip.is_loopback(),
-            Some(Host::Ipv6(ip)) => ip.is_loopback(),
-            None => false,
-        }
-    }
-}
-
-/// Reads an address. One without a path gets EvoLink's `/v1`. A wrong one is not repeated in the message: it
-/// may have a password in it.
-fn parse(text: &str) -> Result<Url, Problem> {
-    let wrong = |why: &str| Problem::usage(format_args!("the base URL {why}"));
-    let mut url: Url = text
-        .trim()
-        .parse()
-        .map_err(|_| wrong("is no URL; it looks like https://gateway.example/v1"))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(wrong("must begin with https:// or http://"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong(
-            "must not have a password in it; the key has a place of its own",
-        ));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong("must end with its path"));
-    }
-    if url.path() == "/" {
-        url.set_path("/v1");
-    }
-    Ok(url)
 }
 
 #[cfg(test)]
@@ -128,33 +82,25 @@ mod tests {
     #[test]
     fn the_environment_says_it_unless_a_flag_does() {
         let access = Access::of(None, None, environment()).unwrap();
-        assert_eq!(access.base(), "https://there.example/v1");
+        assert_eq!(access.address().text(), "https://there.example/v1");
         assert_eq!(access.key().expose(), "sk-there");
         assert_eq!(access.chosen(), None);
 
         let key = Secret::new("sk-here");
         let access = Access::of(Some("http://127.0.0.1:80"), Some(&key), environment()).unwrap();
-        assert_eq!(access.base(), "http://127.0.0.1/v1");
+        assert_eq!(access.address().text(), "http://127.0.0.1/v1");
         assert_eq!(access.key().expose(), "sk-here");
         assert_eq!(access.chosen(), Some("http://127.0.0.1/v1"));
-        assert!(access.is_local());
     }
 
     #[test]
     fn what_is_missing_or_wrong_is_wrong_usage_and_never_repeated() {
         let key = Secret::new("sk-here");
-        for url in [
-            "",
-            "there",
-            "ftp://there",
-            "http://u:pw@there",
-            "http://there/?pw",
-        ] {
-            let problem = Access::of(Some(url), Some(&key), std::iter::empty()).unwrap_err();
-            let failure = Failure::from(problem);
-            assert_eq!(failure.code, 2, "{url}");
-            assert!(!failure.message.contains("pw"), "{}", failure.message);
-        }
+        let url = Some("http://there/?pw");
+        let problem = Access::of(url, Some(&key), std::iter::empty()).unwrap_err();
+        let failure = Failure::from(problem);
+        assert_eq!(failure.code, 2);
+        assert!(!failure.message.contains("pw"), "{}", failure.message);
         assert!(Access::of(None, Some(&key), std::iter::empty()).is_err());
         assert!(Access::of(Some("http://there"), None, std::iter::empty()).is_err());
     }

@@ -6,14 +6,13 @@ use evogate_models::UpstreamId;
 use tokio::time::sleep;
 
 use super::{Race, Session};
+use crate::cli::remote::{CallError, Problem};
 use crate::cli::signals::Stop;
 use crate::cli::video::api::Api;
 use crate::cli::video::console::Console;
 use crate::cli::video::feed::Feed;
 use crate::cli::video::pace::Pace;
 use crate::cli::video::person::{Person, Wish};
-use crate::cli::video::problem::Problem;
-use crate::cli::video::refusal::CallError;
 use crate::cli::video::task::Task;
 
 /// How often a cancel is tried with somebody who is not there.

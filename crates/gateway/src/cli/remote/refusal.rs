@@ -16,7 +16,7 @@ const SHOWN: usize = 1000;
 
 /// Why a call gave nothing.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum CallError {
+pub(in crate::cli) enum CallError {
     /// It was answered with an error in EvoLink's shape.
     #[error("{0}")]
     Refused(Refusal),
@@ -32,16 +32,16 @@ pub(super) enum CallError {
 
 /// EvoLink's or the gateway's error object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) status: u16,
+pub(in crate::cli) struct Refusal {
+    pub(in crate::cli) status: u16,
     /// `error.code`, else `error.type`.
-    pub(super) code: String,
+    pub(in crate::cli) code: String,
     message: String,
-    pub(super) request_id: Option<String>,
+    pub(in crate::cli) request_id: Option<String>,
     /// What else is wrong with the request (the gateway finds all faults at once).
     more: Vec<String>,
     /// How long to wait before another try, for a 429 and a 503.
-    pub(super) wait: Option<Duration>,
+    pub(in crate::cli) wait: Option<Duration>,
 }
 
 #[derive(Deserialize)]
@@ -64,7 +64,7 @@ struct Error {
 
 impl Refusal {
     /// Reads an answer that is not a success; `None` when it is not in EvoLink's shape.
-    pub(super) fn read(
+    pub(in crate::cli) fn read(
         status: StatusCode,
         headers: &HeaderMap,
         body: &[u8],
@@ -87,13 +87,13 @@ impl Refusal {
     }
 
     /// Everything that is wrong, in one line.
-    pub(super) fn message(&self) -> String {
+    pub(in crate::cli) fn message(&self) -> String {
         let more = self.more.iter().map(|fault| format!("; {fault}"));
         [self.message.clone()].into_iter().chain(more).collect()
     }
 
     /// May the same call go well a moment later?
-    pub(super) fn is_temporary(&self) -> bool {
+    pub(in crate::cli) fn is_temporary(&self) -> bool {
         matches!(self.status, 408 | 429 | 500..)
     }
 }
@@ -133,7 +133,7 @@ fn word(value: &Value) -> Option<String> {
 }
 
 /// Another program's words as a terminal may have them: one line, nothing that moves the cursor.
-pub(super) fn clean(text: &str) -> String {
+pub(in crate::cli) fn clean(text: &str) -> String {
     let printable = |letter: char| if letter.is_control() { ' ' } else { letter };
     text.trim().chars().take(SHOWN).map(printable).collect()
 }

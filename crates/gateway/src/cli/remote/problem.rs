@@ -1,15 +1,15 @@
-//! Why a run ended without a video: for people on stderr, for scripts in JSON.
+//! Why a command ended badly: for people on stderr, for scripts in JSON.
 
 use std::fmt;
 
 use serde::Serialize;
 
-use super::refusal::Refusal;
+use super::refusal::{CallError, Refusal};
 use crate::cli::Failure;
 
 /// What ended it.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Problem {
+pub(in crate::cli) struct Problem {
     /// EvoLink's or the gateway's error code, or one of ours: `usage`, `unreachable`, `interrupted`,
     /// `timed_out`, `submit_outcome_unknown`, `download_failed`, `file_exists`, `not_written`.
     code: String,
@@ -26,7 +26,7 @@ pub(super) struct Problem {
 
 impl Problem {
     /// Something that should have worked did not.
-    pub(super) fn new(code: impl Into<String>, message: impl fmt::Display) -> Self {
+    pub(in crate::cli) fn new(code: impl Into<String>, message: impl fmt::Display) -> Self {
         Self {
             code: code.into(),
             message: message.to_string(),
@@ -38,7 +38,7 @@ impl Problem {
     }
 
     /// The command line or the environment is wrong; nothing was sent.
-    pub(super) fn usage(message: impl fmt::Display) -> Self {
+    pub(in crate::cli) fn usage(message: impl fmt::Display) -> Self {
         Self {
             exit: 2,
             ..Self::new("usage", message)
@@ -46,7 +46,7 @@ impl Problem {
     }
 
     /// Somebody ended it.
-    pub(super) fn interrupted(message: impl fmt::Display) -> Self {
+    pub(in crate::cli) fn interrupted(message: impl fmt::Display) -> Self {
         Self {
             exit: 130,
             ..Self::new("interrupted", message)
@@ -54,12 +54,12 @@ impl Problem {
     }
 
     /// Ended by somebody, whatever the code says.
-    pub(super) fn wanted(self) -> Self {
+    pub(in crate::cli) fn wanted(self) -> Self {
         Self { exit: 130, ..self }
     }
 
     /// With other words for people.
-    pub(super) fn shown(self, text: impl fmt::Display) -> Self {
+    pub(in crate::cli) fn shown(self, text: impl fmt::Display) -> Self {
         Self {
             shown: Some(text.to_string()),
             ..self
@@ -67,7 +67,7 @@ impl Problem {
     }
 
     /// With what to do next, for people.
-    pub(super) fn hint(self, hint: impl fmt::Display) -> Self {
+    pub(in crate::cli) fn hint(self, hint: impl fmt::Display) -> Self {
         let message = self.shown.as_ref().unwrap_or(&self.message);
         let shown = format!("{message}\n{hint}");
         self.shown(shown)
@@ -80,6 +80,15 @@ impl From<Refusal> for Problem {
             http_status: Some(refusal.status),
             request_id: refusal.request_id.clone(),
             ..Self::new(refusal.code.clone(), refusal.message()).shown(refusal)
+        }
+    }
+}
+
+impl From<CallError> for Problem {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Refused(refusal) => refusal.into(),
+            CallError::Unclear { why, .. } => Self::new("unreachable", why),
         }
     }
 }
