@@ -562,8 +562,8 @@ impl From<StoreError> for ApiError {
         tracing::error!(%error, "the store failed");
         metrics::counter!(crate::metrics::STORE_ERRORS).increment(1);
         match error {
-            StoreError::Unavailable(_) => Self::store_unavailable(),
-            StoreError::Corrupt(_) => Self::internal(&error),
+            StoreError::Unavailable(_) | StoreError::Unanswered(_) => Self::store_unavailable(),
+            StoreError::Refused { .. } | StoreError::Corrupt(_) => Self::internal(&error),
         }
     }
 }

@@ -6,12 +6,25 @@ use evogate_models::life::submit::HoldError;
 use evogate_models::quota::Denied;
 use evogate_models::{Credits, TaskId};
 
-/// The store itself failed. A mutation that failed so changed nothing.
+/// The store itself failed. Unless it says otherwise, a mutation that failed so changed nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// The engine can't be reached or can't write (disk full, I/O error, closed).
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// The engine was asked and gave no answer: a mutation may have been applied, may yet be, or may
+    /// not. Asked again with the same operation, it tells.
+    #[error("the store did not answer: {0}")]
+    Unanswered(String),
+    /// Redis refused the call itself: a bug, or somebody else's data under our keys. Scripts check
+    /// before they write, so that nothing of it was applied.
+    #[error("the store refused: {code} {message}")]
+    Refused {
+        /// The first word of the reply, in capitals: `ERR`, `WRONGTYPE`, or a script's own.
+        code: String,
+        /// The rest of the reply.
+        message: String,
+    },
     /// A record can't be read: a bug, a damaged file, or a file of a newer version.
     #[error("the store holds a record that can't be read: {0}")]
     Corrupt(String),

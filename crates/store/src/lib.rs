@@ -14,6 +14,8 @@ pub mod dump;
 mod embedded;
 pub mod error;
 pub mod record;
+#[allow(dead_code, reason = "the engine that asks through it comes next")]
+mod redis;
 pub mod refused;
 mod store;
 pub mod usage;
@@ -26,4 +28,6 @@ pub use error::{StoreError, SubmitError, TenantError, TurnError};
 pub use record::{
     KeyRecord, KeySecret, Scope, Tenant, TenantView, UnknownScope, Verification, Violation,
 };
+pub use redis::link::LinkOptions;
+pub use redis::url::{RedisUrl, RedisUrlError, TlsFiles};
 pub use store::{Store, TaskFilter, TaskPage};

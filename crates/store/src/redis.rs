@@ -1,0 +1,4 @@
+//! The Redis engine.
+
+pub(crate) mod link;
+pub(crate) mod url;

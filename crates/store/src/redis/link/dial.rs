@@ -1,0 +1,148 @@
+//! One connection to one server: TCP or a socket, TLS, sign-in, and proof that it answers.
+
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::io::tcp::socket2::{SockRef, TcpKeepalive};
+use redis::{AsyncConnectionConfig, RedisConnectionInfo, Value};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use super::super::url::{Address, Login};
+
+/// A peer that is gone without a word is noticed within about this time on an idle connection.
+/// Where a call waits, its own time-out is sooner.
+const KEEPALIVE: Duration = Duration::from_secs(5);
+/// Probes that stay unanswered before the connection counts as dead.
+const PROBES: u32 = 3;
+/// How many calls may wait to be written before callers wait for room.
+const QUEUE: usize = 1024;
+
+/// How to get a connection that is signed in.
+#[derive(Clone)]
+pub(super) struct Dial {
+    info: RedisConnectionInfo,
+    tls: Option<TlsConnector>,
+    within: Duration,
+}
+
+/// A connection, and what moves its bytes: that future ends when the connection does.
+pub(super) type Dialled = (
+    MultiplexedConnection,
+    Pin<Box<dyn Future<Output = ()> + Send>>,
+);
+
+impl Dial {
+    pub(super) fn new(
+        login: &Login,
+        database: i64,
+        tls: Option<Arc<rustls::ClientConfig>>,
+        within: Duration,
+    ) -> Self {
+        let mut info = RedisConnectionInfo::default()
+            .set_db(database)
+            .set_lib_name("evogate", env!("CARGO_PKG_VERSION"));
+        if let Some(user) = &login.user {
+            info = info.set_username(user);
+        }
+        if let Some(password) = &login.password {
+            info = info.set_password(password);
+        }
+        Self {
+            info,
+            tls: tls.map(TlsConnector::from),
+            within,
+        }
+    }
+
+    /// A connection to a server; the error says why there is none.
+    pub(super) async fn address(&self, address: &Address) -> Result<Dialled, String> {
+        let dialled = timeout(self.within, self.try_address(address)).await;
+        dialled
+            .unwrap_or_else(|_| Err(self.late()))
+            .map_err(|why| format!("{address}: {why}"))
+    }
+
+    /// A connection to a server's socket.
+    pub(super) async fn socket(&self, path: &Path) -> Result<Dialled, String> {
+        let dialled = timeout(self.within, async {
+            let stream = UnixStream::connect(path).await.map_err(text)?;
+            self.sign_in(stream).await
+        })
+        .await;
+        dialled
+            .unwrap_or_else(|_| Err(self.late()))
+            .map_err(|why| format!("{}: {why}", path.display()))
+    }
+
+    fn late(&self) -> String {
+        format!("no answer within {} ms", self.within.as_millis())
+    }
+
+    async fn try_address(&self, address: &Address) -> Result<Dialled, String> {
+        let stream = TcpStream::connect((address.host.as_str(), address.port))
+            .await
+            .map_err(text)?;
+        stream.set_nodelay(true).map_err(text)?;
+        let keepalive = TcpKeepalive::new()
+            .with_time(KEEPALIVE)
+            .with_interval(KEEPALIVE / PROBES)
+            .with_retries(PROBES);
+        let socket = SockRef::from(&stream);
+        socket.set_tcp_keepalive(&keepalive).map_err(text)?;
+        #[cfg(target_os = "linux")]
+        socket
+            .set_tcp_user_timeout(Some(KEEPALIVE * 2))
+            .map_err(text)?;
+        match &self.tls {
+            None => self.sign_in(stream).await,
+            Some(tls) => {
+                let name = ServerName::try_from(address.host.clone()).map_err(text)?;
+                let stream = tls.connect(name, stream).await;
+                self.sign_in(stream.map_err(|error| format!("TLS: {error}"))?)
+                    .await
+            }
+        }
+    }
+
+    async fn sign_in<S>(&self, stream: S) -> Result<Dialled, String>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        // The callers keep their own time.
+        let config = AsyncConnectionConfig::new()
+            .set_response_timeout(None)
+            .set_pipeline_buffer_size(QUEUE);
+        let (connection, driver) =
+            MultiplexedConnection::new_with_config(&self.info, stream, config)
+                .await
+                .map_err(|error| error.to_string())?;
+        let mut driver: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(driver);
+        // A server that is stopped, or loads its data, takes connections all the same.
+        let (mut asking, ping) = (connection.clone(), redis::cmd("PING"));
+        let answer = tokio::select! {
+            answer = asking.send_packed_command(&ping) => answer,
+            () = &mut driver => return Err("closed the connection".to_owned()),
+        };
+        match answer {
+            Ok(Value::ServerError(error)) if error.code() != "NOPERM" => Err(format!(
+                "{} {}",
+                error.code(),
+                error.details().unwrap_or_default()
+            )),
+            Ok(_) => Ok((connection, driver)),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}

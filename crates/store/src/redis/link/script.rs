@@ -1,0 +1,104 @@
+//! A Lua script, and what is asked of a server.
+
+use std::sync::OnceLock;
+
+use redis::Cmd;
+use redis::cluster_routing::Slot;
+
+/// A Lua script: its source, and the SHA-1 by which a server knows it once it has it.
+#[derive(Debug)]
+pub(crate) struct Script {
+    name: &'static str,
+    source: &'static str,
+    writes: bool,
+    digest: OnceLock<String>,
+}
+
+impl Script {
+    /// A script that changes something: with `store.wait_aof`, its answer waits for the disk.
+    pub(crate) const fn writing(name: &'static str, source: &'static str) -> Self {
+        Self {
+            name,
+            source,
+            writes: true,
+            digest: OnceLock::new(),
+        }
+    }
+
+    /// A script that only reads.
+    pub(crate) const fn reading(name: &'static str, source: &'static str) -> Self {
+        Self {
+            name,
+            source,
+            writes: false,
+            digest: OnceLock::new(),
+        }
+    }
+
+    /// The operation that it is, for logs.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn digest(&self) -> &str {
+        self.digest
+            .get_or_init(|| redis::Script::new(self.source).get_hash().to_owned())
+    }
+}
+
+/// One thing to ask of Redis.
+#[derive(Debug, Clone)]
+pub(crate) enum Call {
+    /// A plain command.
+    Command(Cmd),
+    /// A script with its keys, all in one slot, and its arguments.
+    Script(&'static Script, Vec<Vec<u8>>, Vec<Vec<u8>>),
+}
+
+impl Call {
+    /// What is sent: a script by its digest, or, with `load`, by its source, so that the server
+    /// knows it from then on.
+    pub(super) fn command(&self, load: bool) -> Cmd {
+        match self {
+            Self::Command(command) => command.clone(),
+            Self::Script(script, keys, arguments) => {
+                let mut command = if load {
+                    redis::cmd("EVAL").arg(script.source).take()
+                } else {
+                    redis::cmd("EVALSHA").arg(script.digest()).take()
+                };
+                command.arg(keys.len()).arg(keys).arg(arguments);
+                command
+            }
+        }
+    }
+
+    pub(super) fn writes(&self) -> bool {
+        matches!(self, Self::Script(script, ..) if script.writes)
+    }
+
+    /// The first key: a script's first one, a command's first argument.
+    pub(super) fn key(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Script(_, keys, _) => keys.first().cloned(),
+            Self::Command(command) => match command.args_iter().nth(1)? {
+                redis::Arg::Simple(key) => Some(key.to_vec()),
+                _ => None,
+            },
+        }
+    }
+
+    pub(super) fn slot(&self) -> Option<Slot> {
+        self.key().map(Slot::for_key)
+    }
+
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Script(script, ..) => script.name().to_owned(),
+            Self::Command(command) => match command.args_iter().next() {
+                Some(redis::Arg::Simple(name)) => String::from_utf8_lossy(name).into_owned(),
+                _ => String::new(),
+            },
+        }
+    }
+}
