@@ -7,6 +7,7 @@
 //! - [`Simulator`]: faults by rule, the journal of what it was asked, its account
 //! - [`Receiver`]: takes webhooks, and misbehaves when told to
 //! - [`Proxy`]: an address that stays while what is behind it comes and goes, and that cuts connections
+//! - [`redis`]: private Redis servers, Sentinel groups and Clusters, ended, paused and started again at will
 //! - [`assert_books`]: bill = spent + platform loss, nothing held, nothing submitted twice
 //!
 //! A test waits by [`until`], never by a bare sleep, and no test is tried twice. What was started is
@@ -35,6 +36,7 @@ pub use books::{
 pub use callers::{Admin, Anonymous, Caller, Tenant};
 pub use credits::Micro;
 pub use dev::Dev;
+pub use evogate_redis_kit as redis;
 pub use gateway::{Gateway, Settings};
 pub use process::Process;
 pub use proxy::{Proxy, Way};

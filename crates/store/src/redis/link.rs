@@ -268,3 +268,6 @@ impl std::fmt::Debug for Link {
         write!(f, "Link({})", self.inner.url)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,7 +30,7 @@ const ON_THE_MOVE: Duration = Duration::from_millis(20);
 const REDIRECTS: usize = 8;
 
 /// The servers and their slots, as last seen.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Map {
     slots: HashMap<Slot, Address>,
     primaries: Vec<Address>,
@@ -116,7 +116,7 @@ impl Cluster {
             match (reply::code(&answer), target) {
                 (Some("NOSCRIPT"), _) if !load => load = true,
                 (Some("MOVED"), Some(target)) => {
-                    self.wrong.notify_one();
+                    self.moved(call, &target);
                     address = target;
                 }
                 (Some("ASK"), Some(target)) => {
@@ -133,6 +133,16 @@ impl Cluster {
             last = Some(answer);
         }
         reply::read(last.unwrap_or_default())
+    }
+
+    /// Notes where a slot is now, until the whole is looked at, which is soon.
+    fn moved(&self, call: &Call, to: &Address) {
+        if let Some(slot) = call.slot() {
+            self.map.send_modify(|map| {
+                Arc::make_mut(map).slots.insert(slot, to.clone());
+            });
+        }
+        self.wrong.notify_one();
     }
 
     fn node(&self, address: &Address) -> Node {
@@ -196,13 +206,13 @@ impl Cluster {
     async fn look(&self, turn: usize) -> Result<(), String> {
         let map = self.map.borrow().clone();
         let mut asked = HashSet::new();
-        let mut places: Vec<&Address> = map.primaries.iter().chain(&map.replicas).collect();
-        if !places.is_empty() {
-            let first = turn % places.len();
-            places.rotate_left(first);
+        let mut primaries = map.primaries.clone();
+        if !primaries.is_empty() {
+            let first = turn % primaries.len();
+            primaries.rotate_left(first);
         }
         let mut faults = Vec::new();
-        for address in places.into_iter().chain(&self.seeds) {
+        for address in primaries.iter().chain(&map.replicas).chain(&self.seeds) {
             if !asked.insert(address) {
                 continue;
             }

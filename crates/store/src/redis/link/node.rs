@@ -184,13 +184,14 @@ impl Keeper {
         let since = Instant::now();
         let spent = CancellationToken::new();
         let end = CancellationToken::new();
-        let (closed, ended) = (spent.clone(), end.clone());
+        let (closed, ended) = (spent.clone().drop_guard(), end.clone());
         self.work.spawn(async move {
+            // Also when this is ended from outside.
+            let _closed = closed;
             tokio::select! {
                 () = driver => {}
                 () = ended.cancelled() => {}
             }
-            closed.cancel();
         });
         let connection = Connection {
             calls: connection,
