@@ -216,6 +216,12 @@ impl Server {
         }
     }
 
+    /// Whether it knows a command: servers of other versions may not.
+    pub fn knows(&self, command: &str) -> bool {
+        let known: Vec<redis::Value> = self.command(&["COMMAND", "INFO", command]);
+        known.iter().any(|known| *known != redis::Value::Nil)
+    }
+
     /// Its port, if it has one.
     pub fn port(&self) -> u16 {
         self.port.expect("a server on a port")

@@ -7,6 +7,7 @@
 
 mod cluster;
 mod dial;
+mod fence;
 mod node;
 mod reply;
 mod script;
@@ -39,6 +40,10 @@ pub struct LinkOptions {
     /// The most that one attempt to connect takes, sign-in included. Shorter than `timeout`, so that
     /// a call learns why there is no connection.
     pub connect_timeout: Duration,
+    /// Whether what changes something is answered only when it is on the disk of the server
+    /// (`WAITAOF`, Redis 7.2 and newer). That takes up to two seconds more where the append-only file is
+    /// written through every second; what takes longer is [`StoreError::Unanswered`].
+    pub wait_aof: bool,
 }
 
 impl LinkOptions {
@@ -47,6 +52,7 @@ impl LinkOptions {
         Self {
             timeout,
             connect_timeout: timeout * 5 / 8,
+            wait_aof: false,
         }
     }
 }
@@ -78,12 +84,17 @@ impl Link {
         let tls = tls.map_err(StoreError::Unavailable)?;
         let within = options.connect_timeout;
         let work = Work::new();
-        let dial = Dial::new(&url.login, url.database, tls.clone(), within);
+        let fenced = options.wait_aof;
+        let dial = Dial::new(&url.login, url.database, tls.clone(), within).identifying(fenced);
         let kind = match &url.place {
-            Place::Server(address) => {
-                Kind::One(Node::open(Way::Address(address.clone(), dial), &work))
+            Place::Server(address) => Kind::One(Node::open(
+                Way::Address(address.clone(), dial),
+                fenced,
+                &work,
+            )),
+            Place::Socket(path) => {
+                Kind::One(Node::open(Way::Socket(path.clone(), dial), fenced, &work))
             }
-            Place::Socket(path) => Kind::One(Node::open(Way::Socket(path.clone(), dial), &work)),
             Place::Sentinel { sentinels, primary } => {
                 // One step of three: ask where the primary is, connect, ask what it is.
                 let step = within / 2;
@@ -94,10 +105,12 @@ impl Link {
                     dial,
                     step,
                 );
-                Kind::One(Node::open(Way::Sentinel(Arc::new(sentinels)), &work))
+                let way = Way::Sentinel(Arc::new(sentinels));
+                Kind::One(Node::open(way, fenced, &work))
             }
             Place::Cluster(seeds) => {
-                Kind::Cluster(Cluster::open(seeds.clone(), dial, within, &work))
+                let cluster = Cluster::open(seeds.clone(), dial, within, fenced, &work);
+                Kind::Cluster(cluster)
             }
         };
         Ok(Self {
@@ -250,7 +263,19 @@ async fn together(node: &Node, calls: &[Call], until: Instant) -> Vec<Result<Val
         Some(error) if unknown.contains(&at) => Err(error.clone()),
         _ => reply::read(answer),
     };
-    answers.into_iter().enumerate().map(read).collect()
+    let mut answers: Vec<_> = answers.into_iter().enumerate().map(read).collect();
+    let mut written = calls.iter().zip(&answers);
+    let written = written.rfind(|(call, answer)| call.writes() && answer.is_ok());
+    if let Some((call, _)) = written
+        && let Err(error) = node.written(&connection, call).await
+    {
+        for (call, answer) in calls.iter().zip(&mut answers) {
+            if call.writes() && answer.is_ok() {
+                *answer = Err(error.clone());
+            }
+        }
+    }
+    answers
 }
 
 fn no_answer() -> StoreError {

@@ -14,7 +14,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::super::url::Address;
-use super::dial::Dial;
+use super::dial::{Dial, said};
 use super::node::{Node, Way};
 use super::reply;
 use super::script::Call;
@@ -41,6 +41,8 @@ struct Map {
 pub(super) struct Cluster {
     seeds: Vec<Address>,
     dial: Dial,
+    /// Whether changes wait for the disk.
+    fenced: bool,
     work: Work,
     /// How long a server may take to say what the cluster looks like.
     within: Duration,
@@ -56,11 +58,13 @@ impl Cluster {
         seeds: Vec<Address>,
         dial: Dial,
         within: Duration,
+        fenced: bool,
         work: &Work,
     ) -> Arc<Self> {
         let cluster = Arc::new(Self {
             seeds,
             dial,
+            fenced,
             work: work.clone(),
             within,
             map: watch::Sender::new(Arc::default()),
@@ -107,7 +111,9 @@ impl Cluster {
                 commands.cmd("ASKING");
             }
             commands.add_command(call.command(load));
-            let answers = node.call(&commands, until).await;
+            let connection = node.connection(until).await;
+            let connection = connection.inspect_err(|_| self.wrong.notify_one())?;
+            let answers = connection.call(&commands, until).await;
             let answer = answers.inspect_err(|_| self.wrong.notify_one())?.pop();
             let answer = answer.unwrap_or_default();
             asking = false;
@@ -128,7 +134,13 @@ impl Cluster {
                     self.wrong.notify_one();
                     return reply::read(answer);
                 }
-                _ => return reply::read(answer),
+                _ => {
+                    let answer = reply::read(answer)?;
+                    if call.writes() {
+                        node.written(&connection, call).await?;
+                    }
+                    return Ok(answer);
+                }
             }
             last = Some(answer);
         }
@@ -147,7 +159,10 @@ impl Cluster {
 
     fn node(&self, address: &Address) -> Node {
         let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
-        let make = || Node::open(Way::Address(address.clone(), self.dial.clone()), &self.work);
+        let make = || {
+            let way = Way::Address(address.clone(), self.dial.clone());
+            Node::open(way, self.fenced, &self.work)
+        };
         nodes.entry(address.clone()).or_insert_with(make).clone()
     }
 
@@ -233,13 +248,9 @@ impl Cluster {
     async fn ask(&self, address: &Address) -> Result<Map, String> {
         let question = redis::cmd("CLUSTER").arg("SLOTS").take();
         let answer = timeout(self.within, async {
-            let (mut connection, driver) = self.dial.address(address).await?;
-            tokio::select! {
-                answer = connection.send_packed_command(&question) => {
-                    answer.map_err(|error| format!("{address}: {error}"))
-                }
-                () = driver => Err(format!("{address}: closed the connection")),
-            }
+            let mut dialled = self.dial.address(address).await?;
+            let answer = dialled.ask(&question).await;
+            answer.map_err(|why| format!("{address}: {why}"))
         });
         let answer = answer
             .await
@@ -247,11 +258,7 @@ impl Cluster {
         match answer {
             Value::Array(ranges) => Map::read(&ranges, &address.host)
                 .ok_or_else(|| format!("{address}: no slots have a server yet")),
-            Value::ServerError(error) => Err(format!(
-                "{address}: {} {}",
-                error.code(),
-                error.details().unwrap_or_default()
-            )),
+            Value::ServerError(error) => Err(format!("{address}: {}", said(&error))),
             _ => Err(format!("{address}: an answer that is none")),
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::socket2::{SockRef, TcpKeepalive};
-use redis::{AsyncConnectionConfig, RedisConnectionInfo, Value};
+use redis::{AsyncConnectionConfig, Cmd, RedisConnectionInfo, ServerError, Value};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
@@ -31,13 +31,30 @@ pub(super) struct Dial {
     info: RedisConnectionInfo,
     tls: Option<TlsConnector>,
     within: Duration,
+    identifies: bool,
 }
 
-/// A connection, and what moves its bytes: that future ends when the connection does.
-pub(super) type Dialled = (
-    MultiplexedConnection,
-    Pin<Box<dyn Future<Output = ()> + Send>>,
-);
+/// A connection that was made.
+pub(super) struct Dialled {
+    pub(super) connection: MultiplexedConnection,
+    /// What moves its bytes: it ends when the connection does.
+    pub(super) driver: Driver,
+    /// The server's own id, another one each time that it is started; empty unless asked for.
+    pub(super) run: String,
+}
+
+pub(super) type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Dialled {
+    /// Asks on this connection, before anybody else has it.
+    pub(super) async fn ask(&mut self, question: &Cmd) -> Result<Value, String> {
+        let answer = tokio::select! {
+            answer = self.connection.send_packed_command(question) => answer,
+            () = &mut self.driver => return Err("closed the connection".to_owned()),
+        };
+        answer.map_err(text)
+    }
+}
 
 impl Dial {
     pub(super) fn new(
@@ -59,7 +76,14 @@ impl Dial {
             info,
             tls: tls.map(TlsConnector::from),
             within,
+            identifies: false,
         }
+    }
+
+    /// Makes connections that know which server they lead to.
+    pub(super) fn identifying(mut self, identifies: bool) -> Self {
+        self.identifies = identifies;
+        self
     }
 
     /// A connection to a server; the error says why there is none.
@@ -124,23 +148,41 @@ impl Dial {
             MultiplexedConnection::new_with_config(&self.info, stream, config)
                 .await
                 .map_err(|error| error.to_string())?;
-        let mut driver: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(driver);
-        // A server that is stopped, or loads its data, takes connections all the same.
-        let (mut asking, ping) = (connection.clone(), redis::cmd("PING"));
-        let answer = tokio::select! {
-            answer = asking.send_packed_command(&ping) => answer,
-            () = &mut driver => return Err("closed the connection".to_owned()),
+        let mut dialled = Dialled {
+            connection,
+            driver: Box::pin(driver),
+            run: String::new(),
         };
-        match answer {
-            Ok(Value::ServerError(error)) if error.code() != "NOPERM" => Err(format!(
-                "{} {}",
-                error.code(),
-                error.details().unwrap_or_default()
-            )),
-            Ok(_) => Ok((connection, driver)),
-            Err(error) => Err(error.to_string()),
+        // A server that is stopped, or loads its data, takes connections all the same.
+        match dialled.ask(&redis::cmd("PING")).await? {
+            Value::ServerError(error) if error.code() != "NOPERM" => Err(said(&error)),
+            _ if self.identifies => {
+                dialled.run = run(dialled.ask(redis::cmd("INFO").arg("server")).await?)?;
+                Ok(dialled)
+            }
+            _ => Ok(dialled),
         }
     }
+}
+
+/// The id in the answer of `INFO server`.
+fn run(answer: Value) -> Result<String, String> {
+    let info = match answer {
+        Value::BulkString(info) => String::from_utf8_lossy(&info).into_owned(),
+        Value::ServerError(error) => {
+            return Err(format!("INFO (needed for wait_aof): {}", said(&error)));
+        }
+        _ => String::new(),
+    };
+    let mut lines = info.lines();
+    let run = lines.find_map(|line| line.strip_prefix("run_id:"));
+    run.map(str::to_owned)
+        .ok_or_else(|| "INFO names no run_id (needed for wait_aof)".to_owned())
+}
+
+/// An error reply as one text.
+pub(super) fn said(error: &ServerError) -> String {
+    format!("{} {}", error.code(), error.details().unwrap_or_default())
 }
 
 fn text(error: impl std::fmt::Display) -> String {

@@ -15,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::url::Address;
 use super::dial::{Dial, Dialled};
+use super::fence::Fence;
+use super::script::Call;
 use super::sentinel::Sentinels;
 use super::work::Work;
 use crate::error::StoreError;
@@ -38,6 +40,7 @@ pub(super) enum Way {
 #[derive(Clone)]
 pub(super) struct Node {
     state: watch::Receiver<State>,
+    fence: Option<Fence>,
 }
 
 #[derive(Clone)]
@@ -54,6 +57,8 @@ pub(super) struct Connection {
     calls: MultiplexedConnection,
     /// The server's address, for logs.
     name: String,
+    /// The server's own id, another one each time that it is started.
+    run: String,
     /// Cancelled when the connection is of no use for further calls.
     spent: CancellationToken,
     /// Ends the connection when the last call on it is through.
@@ -61,8 +66,11 @@ pub(super) struct Connection {
 }
 
 impl Node {
-    /// A server, to which connections are made from now on.
-    pub(super) fn open(way: Way, work: &Work) -> Self {
+    /// A server, to which connections are made from now on. If `fenced`, what changes something is
+    /// through when it is on the server's disk.
+    pub(super) fn open(way: Way, fenced: bool, work: &Work) -> Self {
+        // On a connection of its own: whatever waits holds up what is behind it.
+        let fence = fenced.then(|| Fence::open(Self::open(way.clone(), false, work), work));
         let (publish, state) = watch::channel(State::Connecting);
         let keeper = Keeper {
             way,
@@ -70,7 +78,19 @@ impl Node {
             publish,
         };
         work.spawn(keeper.run());
-        Self { state }
+        Self { state, fence }
+    }
+
+    /// To be called after something was written on `connection`: waits for the disk, if that is asked for.
+    pub(super) async fn written(
+        &self,
+        connection: &Connection,
+        call: &Call,
+    ) -> Result<(), StoreError> {
+        match &self.fence {
+            Some(fence) => fence.passed(connection.run(), call.key()).await,
+            None => Ok(()),
+        }
     }
 
     /// Whether a connection stands at this moment.
@@ -96,15 +116,6 @@ impl Node {
             }
         }
     }
-
-    /// Sends the commands and returns the answers, error replies among them.
-    pub(super) async fn call(
-        &self,
-        commands: &Pipeline,
-        until: Instant,
-    ) -> Result<Vec<Value>, StoreError> {
-        self.connection(until).await?.call(commands, until).await
-    }
 }
 
 impl Connection {
@@ -128,6 +139,11 @@ impl Connection {
     /// Takes no further calls: the next ones get another connection.
     pub(super) fn retire(&self) {
         self.spent.cancel();
+    }
+
+    /// The server's own id, another one each time that it is started.
+    pub(super) fn run(&self) -> &str {
+        &self.run
     }
 
     /// The server's address.
@@ -180,10 +196,11 @@ impl Keeper {
     }
 
     /// Publishes a connection until it is spent; `true` when nobody wants one any more.
-    async fn keep(&self, (connection, driver): Dialled, at: &At) -> bool {
+    async fn keep(&self, dialled: Dialled, at: &At) -> bool {
         let since = Instant::now();
         let spent = CancellationToken::new();
         let end = CancellationToken::new();
+        let driver = dialled.driver;
         let (closed, ended) = (spent.clone().drop_guard(), end.clone());
         self.work.spawn(async move {
             // Also when this is ended from outside.
@@ -194,8 +211,9 @@ impl Keeper {
             }
         });
         let connection = Connection {
-            calls: connection,
+            calls: dialled.connection,
             name: at.name().to_owned(),
+            run: dialled.run,
             spent: spent.clone(),
             _end: end.drop_guard(),
         };

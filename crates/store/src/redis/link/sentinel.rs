@@ -12,7 +12,7 @@ use redis::Value;
 use tokio::time::{sleep, timeout};
 
 use super::super::url::Address;
-use super::dial::{Dial, Dialled};
+use super::dial::{Dial, Dialled, said};
 
 /// How often the sentinels are asked whether the primary is still the same.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -50,26 +50,19 @@ impl Sentinels {
     /// A connection to the primary.
     pub(super) async fn dial(&self) -> Result<(Dialled, Address), String> {
         let address = self.primary().await?;
-        let (mut connection, mut driver) = self.server.address(&address).await?;
+        let mut dialled = self.server.address(&address).await?;
         let role = redis::cmd("ROLE");
-        let role = timeout(self.within, async {
-            tokio::select! {
-                role = connection.send_packed_command(&role) => role.ok(),
-                () = &mut driver => None,
-            }
-        });
-        match role.await.ok().flatten() {
+        let role = timeout(self.within, dialled.ask(&role)).await;
+        let role = role.unwrap_or_else(|_| Err("no answer in time".to_owned()));
+        match role.map_err(|why| format!("{address}: {why}"))? {
             // A user that may not ask learns it from the first refused write.
-            Some(Value::ServerError(_)) => Ok(((connection, driver), address)),
-            Some(Value::Array(role)) => match role.first() {
-                Some(Value::BulkString(role)) if role == b"master" => {
-                    Ok(((connection, driver), address))
-                }
-                _ => Err(format!(
-                    "{address}: no primary (yet), say the sentinels otherwise"
-                )),
-            },
-            _ => Err(format!("{address}: does not say what its role is")),
+            Value::ServerError(_) => Ok((dialled, address)),
+            Value::Array(role) if role.first() == Some(&Value::BulkString(b"master".to_vec())) => {
+                Ok((dialled, address))
+            }
+            _ => Err(format!(
+                "{address}: is no primary, though the sentinels say so"
+            )),
         }
     }
 
@@ -115,13 +108,9 @@ impl Sentinels {
             .arg(&self.primary)
             .take();
         let answer = timeout(self.within, async {
-            let (mut connection, driver) = self.dial.address(sentinel).await?;
-            tokio::select! {
-                answer = connection.send_packed_command(&question) => {
-                    answer.map_err(|error| format!("{sentinel}: {error}"))
-                }
-                () = driver => Err(format!("{sentinel}: closed the connection")),
-            }
+            let mut dialled = self.dial.address(sentinel).await?;
+            let answer = dialled.ask(&question).await;
+            answer.map_err(|why| format!("{sentinel}: {why}"))
         });
         let answer = answer
             .await
@@ -140,11 +129,7 @@ impl Sentinels {
                 _ => Err(format!("{sentinel}: an answer that is none")),
             },
             Value::Nil => Err(format!("{sentinel}: knows no {:?}", self.primary)),
-            Value::ServerError(error) => Err(format!(
-                "{sentinel}: {} {}",
-                error.code(),
-                error.details().unwrap_or_default()
-            )),
+            Value::ServerError(error) => Err(format!("{sentinel}: {}", said(&error))),
             _ => Err(format!("{sentinel}: an answer that is none")),
         }
     }

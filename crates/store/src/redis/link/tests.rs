@@ -2,5 +2,6 @@
 
 mod cluster;
 mod failures;
+mod fence;
 mod kinds;
 mod kit;
