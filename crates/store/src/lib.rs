@@ -11,6 +11,7 @@ pub mod clock;
 pub mod command;
 #[doc(hidden)]
 pub mod dump;
+pub mod durability;
 mod embedded;
 pub mod error;
 pub mod record;
@@ -24,6 +25,7 @@ pub use admin::{AdminRecord, Grant, Granted, KeyChange, Role, TenantChange};
 pub use audit::{Actor, AuditEntry};
 pub use clock::{Clock, ManualClock, Random, SystemClock, SystemRandom};
 pub use command::{Submit, Submitted, TaskCommand, TaskOutcome};
+pub use durability::{Durability, Gap, GapKind};
 pub use error::{StoreError, SubmitError, TenantError, TurnError};
 pub use record::{
     KeyRecord, KeySecret, Scope, Tenant, TenantView, UnknownScope, Verification, Violation,

@@ -1,4 +1,5 @@
 //! The Redis engine.
 
+pub(crate) mod durability;
 pub(crate) mod link;
 pub(crate) mod url;

@@ -9,13 +9,14 @@ use evogate_models::note::Note;
 use evogate_models::task::Task;
 use evogate_models::view::Shown;
 use evogate_models::{EventId, KeyId, Millis, TaskId, TenantId, Timestamp, UpstreamId};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::admin::{AdminRecord, Grant, Granted, KeyChange, TenantChange};
 use crate::audit::{Actor, AuditEntry};
 use crate::clock::Clock;
 use crate::command::{Submit, Submitted, TaskCommand, TaskOutcome};
 use crate::dump::Dump;
+use crate::durability::Durability;
 use crate::embedded::Embedded;
 use crate::error::{StoreError, SubmitError, TenantError, TurnError};
 use crate::record::{KeyRecord, Tenant, TenantView, Verification};
@@ -98,6 +99,22 @@ impl Store {
     /// Can the store be read and written? For readiness.
     pub async fn ping(&self) -> Result<(), StoreError> {
         on!(self.ping())
+    }
+
+    /// What the set-up can lose, asked now.
+    pub async fn durability(&self) -> Durability {
+        match &self.engine {
+            // Each commit is on the disk before it is answered.
+            Engine::Embedded(_) => Durability::guaranteed(),
+        }
+    }
+
+    /// Counts connections: a change means that [`Store::durability`] may have changed. None for an
+    /// engine that has no connections.
+    pub fn connections(&self) -> Option<watch::Receiver<u64>> {
+        match &self.engine {
+            Engine::Embedded(_) => None,
+        }
     }
 
     /// Makes a tenant.

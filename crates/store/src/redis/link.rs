@@ -128,6 +128,14 @@ impl Link {
         matches!(self.inner.kind, Kind::Cluster(_))
     }
 
+    /// Whether a replica takes over by itself when a primary ends.
+    pub(crate) fn fails_over(&self) -> bool {
+        matches!(
+            self.inner.url.place,
+            Place::Sentinel { .. } | Place::Cluster(_)
+        )
+    }
+
     /// Counts the connections that were made, to any server: a change means that what answers may be
     /// another server than before, or the same one started again.
     pub(crate) fn connections(&self) -> watch::Receiver<u64> {

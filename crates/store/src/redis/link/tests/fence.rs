@@ -31,7 +31,11 @@ async fn changes_wait_for_the_disk_and_many_wait_together() {
     let counts = join_all((0..200).map(|_| count(&link, "{eg:1}n"))).await;
     assert!(counts.iter().all(Result::is_ok), "{counts:?}");
     // Two waits at most, of up to two seconds each, and not one for each change.
-    assert!(begin.elapsed() < Duration::from_secs(6), "{:?}", begin.elapsed());
+    assert!(
+        begin.elapsed() < Duration::from_secs(6),
+        "{:?}",
+        begin.elapsed()
+    );
     let synced: String = server.command(&["INFO", "persistence"]);
     assert!(synced.contains("aof_pending_bio_fsync:0"), "{synced}");
     let read = link.command(redis::cmd("GET").arg("{eg:1}n").take()).await;
@@ -48,7 +52,11 @@ async fn nothing_waits_where_every_write_goes_to_the_disk_at_once() {
     for round in 1..=20 {
         assert_eq!(count(&link, "{eg:1}n").await, Ok(round));
     }
-    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+    assert!(
+        begin.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        begin.elapsed()
+    );
 }
 
 #[tokio::test]
@@ -71,7 +79,9 @@ async fn a_server_that_was_started_again_meanwhile_is_not_taken_for_the_same() {
 async fn without_an_append_only_file_no_change_is_taken_for_written() {
     let server = Server::with(Options::default().fsync(Fsync::NoAof));
     let link = waiting(&server);
-    let answer = link.script(&COUNT, &["{eg:1}n".into()], &["1".into()]).await;
+    let answer = link
+        .script(&COUNT, &["{eg:1}n".into()], &["1".into()])
+        .await;
     assert!(is_unanswered(&answer), "{answer:?}");
     let read = link.command(redis::cmd("GET").arg("{eg:1}n").take()).await;
     assert_eq!(read, Ok(Value::BulkString(b"1".to_vec())));
