@@ -23,7 +23,7 @@ use crate::reads::Reads;
 use crate::state::{Gateway, Parts};
 use crate::token::Tokens;
 use crate::webhooks::{self, Deliverer};
-use crate::{ops, reconcile, router, server};
+use crate::{ops, reconcile, router, server, sweep};
 
 /// Metrics that are kept as samples are folded this often, or memory grows.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -130,6 +130,7 @@ impl Server {
 fn start_workers(gateway: &Gateway) -> Result<(), StartError> {
     let background = &gateway.background;
     background.spawn(reconcile::run(gateway.clone()));
+    background.spawn(sweep::run(gateway.clone()));
     let (authenticating, worker) = (gateway.clone(), background.clone());
     background.spawn(async move { authenticating.auth.run(worker).await });
     let breaker = Arc::clone(&gateway.breaker);

@@ -28,6 +28,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use evogate_models::catalogue::Catalogue;
+use evogate_models::retention::Retention;
+use evogate_models::time::millis;
 
 pub(crate) use auth::is_safe_provider;
 pub use auth::{Auth, Issuer, KeysFrom};
@@ -37,7 +39,7 @@ pub use listen::{Admin, Callbacks, Listen, Shutdown};
 pub use log::{Log, LogFormat};
 pub use problem::{ConfigErrors, Problem, Warning};
 pub use store::{StoreConfig, StoreUrl};
-pub use tasks::{Reads, Submit, Tasks};
+pub use tasks::{Journal, Reads, Submit, Tasks};
 pub(crate) use units::parse_duration;
 pub use webhooks::Webhooks;
 
@@ -57,6 +59,8 @@ pub struct Config {
     pub submit: Submit,
     /// Once EvoLink has accepted a task.
     pub tasks: Tasks,
+    /// How long the accounts' entries are kept.
+    pub journal: Journal,
     /// When a client asks for a task.
     pub reads: Reads,
     /// Where everything is kept.
@@ -106,6 +110,14 @@ impl Config {
         Self::load_pinned(overrides, std::iter::empty())
     }
 
+    /// How long what has ended is kept.
+    pub fn retention(&self) -> Retention {
+        Retention {
+            tasks: millis(self.tasks.retention),
+            journal: millis(self.journal.retention),
+        }
+    }
+
     fn build(layers: Layers) -> Result<(Self, Vec<Warning>), ConfigErrors> {
         let (merged, problems) = layers.finish();
         let mut reader = Reader::new(merged, problems);
@@ -128,6 +140,7 @@ impl Config {
         let evolink = EvoLink::read(from);
         let submit = Submit::read(from);
         let tasks = Tasks::read(from);
+        let journal = Journal::read(from);
         let reads = Reads::read(from);
         let store = StoreConfig::read(from);
         let auth = Auth::read(from);
@@ -142,6 +155,7 @@ impl Config {
             evolink: evolink?,
             submit: submit?,
             tasks: tasks?,
+            journal: journal?,
             reads: reads?,
             store: store?,
             auth: auth?,

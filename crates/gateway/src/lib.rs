@@ -35,6 +35,7 @@ pub mod secret;
 pub mod server;
 pub mod state;
 pub mod submit;
+pub mod sweep;
 pub mod token;
 pub mod usage;
 pub mod webhooks;

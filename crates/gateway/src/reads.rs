@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use evogate_models::task::Task;
 use evogate_models::time::millis;
@@ -28,6 +29,8 @@ pub struct Reads {
 
 /// Finished tasks that are remembered, by the size of their records.
 const REMEMBERED_BYTES: u64 = 32 << 20;
+/// And for how long at most, so that what has left the store is soon not read here either.
+const REMEMBERED_FOR: Duration = Duration::from_hours(1);
 
 impl Default for Reads {
     fn default() -> Self {
@@ -37,6 +40,7 @@ impl Default for Reads {
                 u32::try_from(body.saturating_add(1024)).unwrap_or(u32::MAX)
             })
             .max_capacity(REMEMBERED_BYTES)
+            .time_to_live(REMEMBERED_FOR)
             .build();
         Self {
             finished,

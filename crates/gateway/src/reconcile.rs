@@ -30,8 +30,6 @@ const BATCH: usize = crate::evolink::BATCH_MAX;
 const MOST: usize = 500;
 /// The longest sleep: a safety net under the wake-ups.
 const TICK: Duration = Duration::from_secs(5);
-/// Between sweeps of what has run out in the store.
-const SWEEP: Duration = Duration::from_mins(10);
 
 /// Works until the shutdown: as many tasks at a time as EvoLink may be asked about at once, and a place
 /// that is free is filled at once, so that a slow answer keeps nobody else waiting.
@@ -40,7 +38,6 @@ pub async fn run(gateway: Gateway) {
         NonZeroU32::new(gateway.config.evolink.reads_per_second).unwrap_or(NonZeroU32::MIN);
     let limiter = DefaultDirectRateLimiter::direct(Quota::per_second(per_second));
     let at_once = usize::try_from(gateway.config.evolink.max_reads_in_flight).unwrap_or(1);
-    let mut sweep = tokio::time::interval(SWEEP);
     let mut looks = FuturesUnordered::new();
     while !gateway.background.is_stopping() {
         let free = at_once.saturating_sub(looks.len());
@@ -56,11 +53,6 @@ pub async fn run(gateway: Gateway) {
             () = gateway.background.stopping() => {}
             Some(()) = looks.next() => {}
             () = wait_for_due(&gateway), if !full => {}
-            _ = sweep.tick() => {
-                if let Err(error) = gateway.store.sweep().await {
-                    tracing::error!(%error, "the sweep failed");
-                }
-            }
         }
     }
     // What was begun is finished; what was only claimed is due again when its lease ends.

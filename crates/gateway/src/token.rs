@@ -16,7 +16,7 @@ use url::Url;
 use crate::secret::Secret;
 
 /// How long after `tasks.deadline` a token still counts (invariant 9).
-const GRACE: Millis = 3_600_000;
+pub(crate) const GRACE: Millis = 3_600_000;
 /// The bytes of the tag at a token's end.
 const TAG: usize = 32;
 /// The longest token that is looked at.

@@ -170,6 +170,15 @@ impl TaskId {
         Self(format!("task-unified-{seconds}-{high}{low}{}", letters(random, 6)).into())
     }
 
+    /// A bound in the order of ids: every id of `second` or an earlier one is less, and every id of a later
+    /// one is not.
+    pub fn first_after(second: i64) -> String {
+        format!(
+            "task-unified-{:010}-",
+            second.clamp(0, 9_999_999_999).saturating_add(1)
+        )
+    }
+
     /// The Unix seconds in the id.
     pub fn seconds(&self) -> i64 {
         self.0
@@ -236,6 +245,14 @@ mod tests {
         fn ids_are_in_the_order_of_time(first in 1..4_000_000_000_i64, span in 1..100_000_i64, a: u128, b: u128) {
             let first = Timestamp::from_millis(1_700_000_000_000 + first);
             prop_assert!(TaskId::mint(first, a) < TaskId::mint(first.plus(span), b));
+        }
+
+        #[test]
+        fn a_bound_parts_ids_by_their_second(at in 1..4_000_000_000_i64, bound in 1..4_000_000_000_i64, random: u128) {
+            let seconds = |offset: i64| 1_700_000_000 + offset / 1_000;
+            let id = TaskId::mint(Timestamp::from_millis(1_700_000_000_000 + at), random);
+            let less = id.as_str() < TaskId::first_after(seconds(bound)).as_str();
+            prop_assert_eq!(less, id.seconds() <= seconds(bound));
         }
 
         #[test]

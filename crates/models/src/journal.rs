@@ -1,7 +1,11 @@
 //! The journal: every change of a tenant's account, append-only, and the proof that it tells the
 //! same as the account.
+//!
+//! Old entries leave from the front, into the [`Opening`]: the account and the open holds as they were
+//! after the last entry that left. Numbering goes on, and [`Rebuilt`] starts from the opening, so that
+//! what is proven stays the same. When an entry may leave, [`crate::retention`] says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +68,40 @@ pub struct Entry {
     pub by: Option<String>,
 }
 
+/// What the entries that have left come to: where the journal that is kept begins.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Opening {
+    /// The number of the last entry that has left; the first that is kept has the next one.
+    pub seq: u64,
+    /// That entry's time.
+    pub at: Timestamp,
+    /// The four sums after that entry.
+    pub account: Account,
+    /// The holds that were open after that entry, task by task. What each of them came to is in the
+    /// entries that are kept, or the task is still open.
+    pub holds: BTreeMap<TaskId, Credits>,
+}
+
+impl Opening {
+    /// Takes the next entry in. One that no correct journal contains is not taken, with the reason: an
+    /// opening never hides what [`Rebuilt`] would find.
+    pub fn take_in(&mut self, entry: &Entry) -> Result<(), String> {
+        let at = self.at;
+        let mut rebuilt = Rebuilt::from(std::mem::take(self));
+        let fault = rebuilt.fault(entry);
+        if fault.is_none() {
+            rebuilt.apply(entry);
+        }
+        *self = Self {
+            seq: rebuilt.seq,
+            at: if fault.is_none() { entry.at } else { at },
+            account: rebuilt.account,
+            holds: rebuilt.holds,
+        };
+        fault.map_or(Ok(()), Err)
+    }
+}
+
 /// A tenant's account as its journal tells it.
 #[derive(Debug, Default)]
 pub struct Rebuilt {
@@ -75,68 +113,86 @@ pub struct Rebuilt {
     pub charges: BTreeMap<TaskId, Credits>,
     /// The last entry's number.
     pub seq: u64,
-    ended: BTreeMap<TaskId, Timestamp>,
+    ended: BTreeSet<TaskId>,
     /// What no correct journal contains, in words.
     pub violations: Vec<String>,
+}
+
+impl From<Opening> for Rebuilt {
+    fn from(opening: Opening) -> Self {
+        Self {
+            account: opening.account,
+            holds: opening.holds,
+            seq: opening.seq,
+            ..Self::default()
+        }
+    }
 }
 
 impl Rebuilt {
     /// Reads the next entry; a wrong one is noted and read all the same.
     pub fn read(&mut self, entry: &Entry) {
+        self.violations.extend(self.fault(entry));
+        self.apply(entry);
+    }
+
+    /// What is wrong with the next entry, in words.
+    fn fault(&self, entry: &Entry) -> Option<String> {
         let expected = self.seq.saturating_add(1);
         if entry.seq != expected {
-            self.violations
-                .push(format!("entry {} where {expected} was due", entry.seq));
+            return Some(format!("entry {} where {expected} was due", entry.seq));
         }
-        self.seq = entry.seq;
-        match self.account.post(&entry.posting) {
-            Ok(account) => self.account = account,
-            Err(error) => self
-                .violations
-                .push(format!("entry {}: {error}", entry.seq)),
+        if let Err(error) = self.account.post(&entry.posting) {
+            return Some(format!("entry {}: {error}", entry.seq));
         }
-        if let Some(task) = &entry.task {
-            self.follow(entry, task);
-        }
+        let task = entry.task.as_ref()?;
+        let wrong = self.wrong(&entry.posting, task)?;
+        Some(format!("entry {} ({task}): {wrong}", entry.seq))
     }
 
-    /// Follows one task's hold: taken once, moved while open, ended once.
-    fn follow(&mut self, entry: &Entry, task: &TaskId) {
+    /// Does one task's hold go its way: taken once, moved while open, ended once?
+    fn wrong(&self, posting: &Posting, task: &TaskId) -> Option<&'static str> {
         let open = self.holds.get(task).copied();
-        let wrong = match entry.posting {
+        match *posting {
             Posting::Granted { .. } => Some("a grant that names a task"),
-            Posting::Held { amount } => {
-                self.holds.insert(task.clone(), amount);
-                if open.is_some() || self.ended.contains_key(task) {
-                    Some("a second hold of one task")
-                } else {
-                    None
-                }
+            Posting::Held { .. } => {
+                (open.is_some() || self.ended.contains(task)).then_some("a second hold of one task")
             }
-            Posting::Moved { from, to } => {
-                self.holds.insert(task.clone(), to);
+            Posting::Moved { from, .. } => {
                 (open != Some(from)).then_some("a move of a hold that was not there")
             }
-            Posting::Settled { charged, released } => {
-                self.end(task, entry.at);
-                self.charges.insert(task.clone(), charged);
-                (open.is_none() || open != charged.checked_add(released))
-                    .then_some("a settlement of a hold that was not there")
-            }
+            Posting::Settled { charged, released } => (open.is_none()
+                || open != charged.checked_add(released))
+            .then_some("a settlement of a hold that was not there"),
             Posting::Released { amount } => {
-                self.end(task, entry.at);
                 (open != Some(amount)).then_some("a release of a hold that was not there")
             }
-        };
-        if let Some(wrong) = wrong {
-            self.violations
-                .push(format!("entry {} ({task}): {wrong}", entry.seq));
         }
     }
 
-    fn end(&mut self, task: &TaskId, at: Timestamp) {
+    fn apply(&mut self, entry: &Entry) {
+        self.seq = entry.seq;
+        self.account = self.account.post(&entry.posting).unwrap_or(self.account);
+        let Some(task) = &entry.task else { return };
+        match entry.posting {
+            Posting::Granted { .. } => {}
+            Posting::Held { amount } => {
+                self.holds.insert(task.clone(), amount);
+            }
+            Posting::Moved { to, .. } => {
+                self.holds.insert(task.clone(), to);
+            }
+            Posting::Settled { charged, .. } => {
+                self.end(task);
+                self.charges.insert(task.clone(), charged);
+            }
+            Posting::Released { .. } => self.end(task),
+        }
+    }
+
+    fn end(&mut self, task: &TaskId) {
         self.holds.remove(task);
-        self.ended.insert(task.clone(), at);
+        self.ended.insert(task.clone());
     }
 
     /// Compares with what the store keeps: the account, its number of entries, and the open hold of
@@ -164,7 +220,7 @@ impl Rebuilt {
         );
         if self.seq != seq {
             violations.push(format!(
-                "{seq} entries are counted, the journal has {}",
+                "{seq} entries are counted, the journal ends with {}",
                 self.seq
             ));
         }
@@ -184,3 +240,6 @@ impl Rebuilt {
         violations
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,7 @@ pub mod note;
 pub mod quota;
 pub mod report;
 pub mod request;
+pub mod retention;
 pub mod schedule;
 pub mod task;
 pub mod time;

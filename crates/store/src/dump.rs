@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use evogate_models::account::Account;
 use evogate_models::event::Delivery;
 use evogate_models::idempotency;
-use evogate_models::journal::Entry;
+use evogate_models::journal::{Entry, Opening};
 use evogate_models::note::Note;
 use evogate_models::quota::{Rate, Usage};
+use evogate_models::retention::Departed;
 use evogate_models::task::Task;
 use evogate_models::{EventId, KeyId, TaskId, TenantId, Timestamp, UpstreamId};
 
@@ -45,6 +46,10 @@ pub struct Dump {
     pub audit: Vec<AuditEntry>,
     /// Refused submits, the oldest first.
     pub refused: Vec<Refused>,
+    /// What their tasks that have left come to.
+    pub departed: BTreeMap<TenantId, Departed>,
+    /// What the entries that have left their journals come to.
+    pub openings: BTreeMap<TenantId, Opening>,
     /// Their journals.
     pub journal: BTreeMap<TenantId, Vec<Entry>>,
     /// The keys.

@@ -15,6 +15,7 @@ mod count;
 mod due;
 mod dump;
 mod keys;
+mod leave;
 mod outbox;
 mod query;
 mod submit;

@@ -19,6 +19,7 @@ pub mod record;
 mod redis;
 pub mod refused;
 mod store;
+pub mod sweep;
 pub mod usage;
 
 pub use admin::{AdminRecord, Grant, Granted, KeyChange, Role, TenantChange};
@@ -33,3 +34,4 @@ pub use record::{
 pub use redis::link::LinkOptions;
 pub use redis::url::{RedisUrl, RedisUrlError, TlsFiles};
 pub use store::{Store, TaskFilter, TaskPage};
+pub use sweep::Swept;

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use evogate_models::event::{Attempt, Delivery, DeliveryState};
-use evogate_models::journal::Entry;
+use evogate_models::journal::{Entry, Opening};
 use evogate_models::note::Note;
+use evogate_models::retention::Retention;
 use evogate_models::task::Task;
 use evogate_models::view::Shown;
 use evogate_models::{EventId, KeyId, Millis, TaskId, TenantId, Timestamp, UpstreamId};
@@ -21,6 +22,7 @@ use crate::embedded::Embedded;
 use crate::error::{StoreError, SubmitError, TenantError, TurnError};
 use crate::record::{KeyRecord, Tenant, TenantView, Verification};
 use crate::refused::Refused;
+use crate::sweep::Retired;
 use crate::usage::{Day, SeenUser, UsageRow};
 
 /// Which of a tenant's tasks a list shows.
@@ -198,6 +200,11 @@ impl Store {
         digest: &[u8; 32],
     ) -> Result<Option<AdminRecord>, StoreError> {
         on!(self.admin_by_digest(digest))
+    }
+
+    /// What the entries that have left a tenant's journal come to; none when all are there.
+    pub async fn opening(&self, tenant: &TenantId) -> Result<Option<Opening>, StoreError> {
+        on!(self.opening(tenant))
     }
 
     /// Up to `limit` of a tenant's journal entries, in order, after the one numbered `after`.
@@ -430,9 +437,41 @@ impl Store {
         on!(self.dump())
     }
 
-    /// Removes what has run out: idempotency keys, repeats.
-    pub async fn sweep(&self) -> Result<u64, StoreError> {
-        on!(self.sweep())
+    /// One step of [`Store::sweep`]: looks at up to `limit` of a tenant's tasks that are old enough, after
+    /// `after` in the order of ids, and removes those that may leave.
+    pub(crate) async fn retire_some(
+        &self,
+        tenant: &TenantId,
+        keep: Retention,
+        after: Option<TaskId>,
+        limit: usize,
+    ) -> Result<Retired, StoreError> {
+        on!(self.retire(tenant, keep, after, limit))
+    }
+
+    /// One step of [`Store::sweep`]: takes up to `limit` of a tenant's journal entries into its opening;
+    /// fewer when no more may leave. Answers how many.
+    pub(crate) async fn fold_some(
+        &self,
+        tenant: &TenantId,
+        keep: Retention,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        on!(self.fold(tenant, keep, limit))
+    }
+
+    /// One step of [`Store::sweep`]: removes up to `limit` of a tenant's daily sums that are too old.
+    pub(crate) async fn sweep_some_days(
+        &self,
+        tenant: &TenantId,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        on!(self.sweep_days(tenant, limit))
+    }
+
+    /// One step of [`Store::sweep`]: removes up to `limit` refused submits that are too old.
+    pub(crate) async fn sweep_some_refused(&self, limit: usize) -> Result<usize, StoreError> {
+        on!(self.sweep_refused(limit))
     }
 
     /// Waits until everything that was asked for is written, and closes. Later mutations fail.

@@ -1,13 +1,14 @@
 //! `GET /admin/v1/tenants/{id}/journal?after=&limit=&format=`: every change of the tenant's account, in
-//! order; as JSON, NDJSON or CSV.
+//! order; as JSON, NDJSON or CSV. What has left comes first, as one row: the opening balance.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use axum::Json;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use evogate_models::credits::Decimal;
-use evogate_models::journal::{Entry, Posting};
+use evogate_models::journal::{Entry, Opening, Posting};
 use evogate_models::{Credits, TaskId};
 use serde::Serialize;
 use serde_json::json;
@@ -33,6 +34,31 @@ struct Shown<'a> {
     task: Option<&'a str>,
     note: Option<&'a str>,
     by: Option<&'a str>,
+    /// The open holds of an opening balance, task by task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    holds: Option<BTreeMap<&'a str, Decimal>>,
+}
+
+impl<'a> From<&'a Opening> for Shown<'a> {
+    fn from(opening: &'a Opening) -> Self {
+        let holds = opening.holds.iter();
+        Self {
+            seq: opening.seq,
+            at: super::time(opening.at),
+            kind: "opening",
+            available: Decimal(opening.account.available),
+            held: Decimal(opening.account.held),
+            spent: Decimal(opening.account.spent),
+            task: None,
+            note: None,
+            by: None,
+            holds: Some(
+                holds
+                    .map(|(task, amount)| (task.as_str(), Decimal(*amount)))
+                    .collect(),
+            ),
+        }
+    }
 }
 
 impl<'a> From<&'a Entry> for Shown<'a> {
@@ -59,6 +85,7 @@ impl<'a> From<&'a Entry> for Shown<'a> {
             task: entry.task.as_ref().map(TaskId::as_str),
             note: entry.note.as_deref(),
             by: entry.by.as_deref(),
+            holds: None,
         }
     }
 }
@@ -78,7 +105,13 @@ pub async fn list(
     let limit = cursor.limit()?;
     let after = cursor.number("after")?.unwrap_or(0);
     let entries = gateway.store.journal(&tenant, after, limit).await?;
-    let shown = entries.iter().map(Shown::from);
+    // Read after them: what left in between is in it, and not shown twice.
+    let opening = gateway.store.opening(&tenant).await?;
+    let opening = opening.filter(|opening| after < opening.seq);
+    let left = opening.as_ref().map_or(0, |opening| opening.seq);
+    let rows = entries.iter().filter(|entry| entry.seq > left);
+    let rows = rows.map(Shown::from);
+    let shown = opening.iter().map(Shown::from).chain(rows);
     match cursor.text("format").unwrap_or("json") {
         "json" => {
             let next = entries

@@ -1,9 +1,14 @@
 //! Rules about several keys at once. A rule is silent while one of its keys is at fault on its own.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use super::hosts::{BaseUrl, is_loopback, leads_to, same_origin};
 use super::reader::Reader;
+use super::tasks::{DAY, Journal, Tasks};
+use super::units::show_duration;
+use crate::token::GRACE;
 
 /// EvoLink takes callback URLs of up to 2048 characters; our token needs the rest.
 const PUBLIC_URL: usize = 1024;
@@ -14,6 +19,7 @@ pub(super) fn check(from: &mut Reader) {
     upstream_is_safe(from);
     callbacks_are_sound(from);
     secrets_are_distinct(from);
+    what_is_needed_is_kept(from);
 }
 
 fn listeners_are_distinct(from: &mut Reader) {
@@ -98,5 +104,30 @@ fn secrets_are_distinct(from: &mut Reader) {
                 from.problem(key, format!("must not be the same as {earlier}"));
             }
         }
+    }
+}
+
+/// A task is there while EvoLink may still call back about it, and so is its journal while it is there.
+fn what_is_needed_is_kept(from: &mut Reader) {
+    let grace = Duration::from_millis(GRACE.unsigned_abs());
+    let sound =
+        |key, range: RangeInclusive<Duration>| from.peek(key).filter(|value| range.contains(value));
+    let deadline = sound("tasks.deadline", Tasks::DEADLINE);
+    let tasks = sound("tasks.retention", Tasks::RETENTION);
+    let journal = sound("journal.retention", Journal::RETENTION);
+    if let (Some(deadline), Some(tasks)) = (deadline, tasks)
+        && tasks <= deadline.saturating_add(grace)
+    {
+        let least = show_duration(deadline.saturating_add(grace));
+        let reason =
+            format!("must be more than {least}: callbacks count for an hour after tasks.deadline");
+        from.problem("tasks.retention", reason);
+    }
+    if let (Some(tasks), Some(journal)) = (tasks, journal)
+        && journal < tasks.saturating_add(DAY)
+    {
+        let least = show_duration(tasks.saturating_add(DAY));
+        let reason = format!("must be at least {least}: a day more than tasks.retention");
+        from.problem("journal.retention", reason);
     }
 }

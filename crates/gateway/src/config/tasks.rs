@@ -1,9 +1,14 @@
-//! `submit`, `tasks` and `reads`: how long things may take in a task's life.
+//! `submit`, `tasks`, `journal` and `reads`: how long things may take in a task's life, and how long they
+//! are kept after it.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::reader::Reader;
 use super::units::ByteSize;
+
+/// A day.
+pub(super) const DAY: Duration = Duration::from_hours(24);
 
 /// `submit`: from the request to EvoLink's answer.
 #[derive(Debug, Clone)]
@@ -50,13 +55,40 @@ impl Submit {
 pub struct Tasks {
     /// When an unfinished task expires, counted from its submit.
     pub deadline: Duration,
+    /// How long a finished task is kept, from its end.
+    pub retention: Duration,
 }
 
 impl Tasks {
+    pub(super) const DEADLINE: RangeInclusive<Duration> =
+        Duration::from_secs(1)..=Duration::from_hours(24 * 30);
+    /// A client's idempotency key leads to its task for a day after the end.
+    pub(super) const RETENTION: RangeInclusive<Duration> = DAY..=Duration::from_hours(24 * 3650);
+
     pub(super) fn read(from: &mut Reader) -> Option<Self> {
-        let deadline = Duration::from_secs(1)..=Duration::from_hours(24 * 30);
-        let deadline = from.within("tasks.deadline", deadline)?;
-        Some(Self { deadline })
+        let deadline = from.within("tasks.deadline", Self::DEADLINE);
+        let retention = from.within("tasks.retention", Self::RETENTION);
+        Some(Self {
+            deadline: deadline?,
+            retention: retention?,
+        })
+    }
+}
+
+/// `journal`: what the accounts' entries are kept for.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    /// How long an entry is kept before it leaves into the opening balance.
+    pub retention: Duration,
+}
+
+impl Journal {
+    pub(super) const RETENTION: RangeInclusive<Duration> =
+        Duration::from_hours(48)..=Duration::from_hours(24 * 3650);
+
+    pub(super) fn read(from: &mut Reader) -> Option<Self> {
+        let retention = from.within("journal.retention", Self::RETENTION)?;
+        Some(Self { retention })
     }
 }
 

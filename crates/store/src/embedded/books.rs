@@ -1,12 +1,11 @@
 //! What admins look through: the journal, the audit trail, tasks of all tenants, refused submits.
 
-use evogate_models::journal::Entry;
+use evogate_models::journal::{Entry, Opening};
 use evogate_models::task::Task;
-use evogate_models::{TaskId, TenantId, Timestamp};
-use redb::ReadableTable as _;
+use evogate_models::{TaskId, TenantId};
 
 use super::Embedded;
-use super::table::{Write, decode, encode, unavailable};
+use super::table::{decode, encode, get, unavailable};
 use crate::audit::AuditEntry;
 use crate::error::StoreError;
 use crate::refused::{KEPT, Refused};
@@ -28,6 +27,10 @@ impl Embedded {
                 .collect()
         })
         .await
+    }
+
+    pub(crate) async fn opening(&self, tenant: &TenantId) -> Result<Option<Opening>, StoreError> {
+        self.read(|tables| get(&tables.openings()?, tenant.as_str()))
     }
 
     pub(crate) async fn audit(
@@ -126,24 +129,5 @@ impl Embedded {
             Ok(found)
         })
         .await
-    }
-}
-
-impl Write<'_> {
-    /// Removes refused submits that are too old. Answers how many.
-    pub(super) fn sweep_refused(&mut self, now: Timestamp) -> Result<u64, StoreError> {
-        let mut old = Vec::new();
-        let oldest = now.plus(-KEPT).millis();
-        for row in self.refused.range(..(oldest, "")).map_err(unavailable)? {
-            let key = row.map_err(unavailable)?.0;
-            let (at, id) = key.value();
-            old.push((at, id.to_owned()));
-        }
-        for (at, id) in &old {
-            self.refused
-                .remove((*at, id.as_str()))
-                .map_err(unavailable)?;
-        }
-        Ok(u64::try_from(old.len()).unwrap_or(u64::MAX))
     }
 }

@@ -4,13 +4,13 @@ use evogate_models::journal::Posting;
 use evogate_models::quota::Usage;
 use evogate_models::task::Task;
 use evogate_models::view::{Shown, shown};
-use evogate_models::{Credits, TenantId, Timestamp};
+use evogate_models::{Credits, TenantId};
 use redb::ReadableTable as _;
 
 use super::Embedded;
 use super::table::{AccountRecord, Read, Write, decode, encode, get, unavailable};
 use crate::error::StoreError;
-use crate::usage::{Day, KEPT, SeenUser, Sums, UsageRow, day};
+use crate::usage::{Day, SeenUser, Sums, UsageRow, day};
 
 /// Between the parts of a row's name. Users' names have no control characters.
 const BETWEEN: char = '\u{1f}';
@@ -109,25 +109,6 @@ impl Write<'_> {
             .insert(row, bytes.as_slice())
             .map_err(unavailable)?;
         Ok(())
-    }
-
-    /// Removes sums that are too old. Answers how many.
-    pub(super) fn sweep_days(&mut self, now: Timestamp) -> Result<u64, StoreError> {
-        let oldest = day(now).saturating_sub(KEPT);
-        let mut old = Vec::new();
-        for row in self.daily.iter().map_err(unavailable)? {
-            let key = row.map_err(unavailable)?.0;
-            let (tenant, day, name) = key.value();
-            if day < oldest {
-                old.push((tenant.to_owned(), day, name.to_owned()));
-            }
-        }
-        for (tenant, day, name) in &old {
-            self.daily
-                .remove((tenant.as_str(), *day, name.as_str()))
-                .map_err(unavailable)?;
-        }
-        Ok(u64::try_from(old.len()).unwrap_or(u64::MAX))
     }
 }
 

@@ -34,7 +34,9 @@ fn dump(tables: &Read) -> Result<Dump, StoreError> {
             in_flight,
             rate,
             usage,
+            departed,
         } = decode(bytes.value())?;
+        dump.departed.insert(parse(id.value())?, departed);
         dump.accounts.insert(parse(id.value())?, (account, seq));
         let counters = (in_flight, rate, usage);
         dump.counters.insert(parse(id.value())?, counters);
@@ -43,6 +45,11 @@ fn dump(tables: &Read) -> Result<Dump, StoreError> {
         let (key, bytes) = row.map_err(unavailable)?;
         let entries = dump.journal.entry(parse(key.value().0)?).or_default();
         entries.push(decode(bytes.value())?);
+    }
+    for row in tables.openings()?.iter().map_err(unavailable)? {
+        let (id, bytes) = row.map_err(unavailable)?;
+        dump.openings
+            .insert(parse(id.value())?, decode(bytes.value())?);
     }
     for row in tables.notes()?.iter().map_err(unavailable)? {
         let (key, bytes) = row.map_err(unavailable)?;

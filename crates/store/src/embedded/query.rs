@@ -1,14 +1,12 @@
 //! Reads, each on one snapshot.
 
-use evogate_models::idempotency::{KeyRecord, RepeatRecord};
 use evogate_models::note::Note;
 use evogate_models::task::Task;
-use evogate_models::{TaskId, TenantId, Timestamp, UpstreamId, view};
+use evogate_models::{TaskId, TenantId, UpstreamId, view};
 use redb::ReadableTable as _;
-use serde::de::DeserializeOwned;
 
 use super::Embedded;
-use super::table::{Bytes, Owned, Write, decode, get, unavailable};
+use super::table::{decode, get, unavailable};
 use crate::error::StoreError;
 use crate::store::{TaskFilter, TaskPage};
 
@@ -101,11 +99,6 @@ impl Embedded {
             }
         })
     }
-
-    pub(crate) async fn sweep(&self) -> Result<u64, StoreError> {
-        let now = self.now();
-        self.write(move |tables| tables.sweep(now)).await
-    }
 }
 
 fn matches(filter: &TaskFilter, task: &Task) -> bool {
@@ -120,42 +113,4 @@ fn matches(filter: &TaskFilter, task: &Task) -> bool {
             .model
             .as_ref()
             .is_none_or(|model| *model == task.spec.model)
-}
-
-impl Write<'_> {
-    fn sweep(&mut self, now: Timestamp) -> Result<u64, StoreError> {
-        let over = |until: Option<Timestamp>| until.is_some_and(|until| until < now);
-        let keys = expired(&self.idempotency, |record: &KeyRecord| over(record.until))?;
-        let repeats = expired(&self.repeats, |record: &RepeatRecord| over(record.until))?;
-        for (tenant, key) in &keys {
-            self.idempotency
-                .remove((tenant.as_str(), key.as_str()))
-                .map_err(unavailable)?;
-        }
-        for (tenant, key) in &repeats {
-            self.repeats
-                .remove((tenant.as_str(), key.as_str()))
-                .map_err(unavailable)?;
-        }
-        let removed = u64::try_from(keys.len().saturating_add(repeats.len())).unwrap_or(u64::MAX);
-        let more = self
-            .sweep_days(now)?
-            .saturating_add(self.sweep_refused(now)?);
-        Ok(removed.saturating_add(more))
-    }
-}
-
-fn expired<T: DeserializeOwned>(
-    table: &impl redb::ReadableTable<Owned, Bytes>,
-    over: impl Fn(&T) -> bool,
-) -> Result<Vec<(String, String)>, StoreError> {
-    let mut found = Vec::new();
-    for row in table.iter().map_err(unavailable)? {
-        let (key, bytes) = row.map_err(unavailable)?;
-        if over(&decode(bytes.value())?) {
-            let (tenant, name) = key.value();
-            found.push((tenant.to_owned(), name.to_owned()));
-        }
-    }
-    Ok(found)
 }

@@ -52,10 +52,10 @@ impl Write<'_> {
         {
             return Err(SubmitError::StalePolicy);
         }
-        if self.task(&intent.tenant, &intent.id)?.is_some() {
+        let mut record = self.account(&intent.tenant)?;
+        if record.departed.used_up(&intent.id) || self.task(&intent.tenant, &intent.id)?.is_some() {
             return Err(SubmitError::Exists(intent.id.clone()));
         }
-        let mut record = self.account(&intent.tenant)?;
         let admission = self.admit(&tenant, &record, intent, now)?;
         record.rate = admission.rate;
         let turn = hold(record.account, tenant.quota.unlimited, intent.clone(), now)?;

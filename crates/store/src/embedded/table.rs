@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use evogate_models::account::Account;
 use evogate_models::quota::{Rate, Usage};
+use evogate_models::retention::Departed;
 use evogate_models::task::Task;
 
 use crate::error::StoreError;
@@ -27,6 +28,8 @@ pub(super) type Timed = (i64, &'static str, &'static str);
 pub(super) const TENANTS: TableDefinition<&str, Bytes> = TableDefinition::new("tenants");
 pub(super) const ACCOUNTS: TableDefinition<&str, Bytes> = TableDefinition::new("accounts");
 pub(super) const JOURNAL: TableDefinition<(&str, u64), Bytes> = TableDefinition::new("journal");
+/// What the entries that have left the journal come to.
+pub(super) const OPENINGS: TableDefinition<&str, Bytes> = TableDefinition::new("openings");
 pub(super) const KEYS: TableDefinition<Owned, Bytes> = TableDefinition::new("keys");
 /// A key's digest to its tenant and id.
 pub(super) const DIGESTS: TableDefinition<Bytes, Owned> = TableDefinition::new("digests");
@@ -59,10 +62,11 @@ pub(super) const META: TableDefinition<&str, i64> = TableDefinition::new("meta")
 /// The layout above. A file of another one is refused.
 const SCHEMA: i64 = 1;
 const SCHEMA_KEY: &str = "schema";
-/// The sum of the tasks' losses, in micro-credits.
+/// The sum of the tasks' losses, also of those that have left, in micro-credits.
 pub(super) const LOSS_KEY: &str = "platform_loss";
 
-/// A tenant's account, the number of its last journal entry, and what its quota counts.
+/// A tenant's account, the number of its last journal entry, what its quota counts, and what its tasks
+/// that have left come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct AccountRecord {
     #[serde(flatten)]
@@ -77,6 +81,9 @@ pub(super) struct AccountRecord {
     /// What its windows have counted.
     #[serde(default)]
     pub(super) usage: Usage,
+    /// What its tasks that have left come to.
+    #[serde(default)]
+    pub(super) departed: Departed,
 }
 
 pub(super) fn unavailable(error: impl Display) -> StoreError {
@@ -138,6 +145,7 @@ tables! {
     tenants: TENANTS, &'static str, Bytes;
     accounts: ACCOUNTS, &'static str, Bytes;
     journal: JOURNAL, (&'static str, u64), Bytes;
+    openings: OPENINGS, &'static str, Bytes;
     keys: KEYS, Owned, Bytes;
     digests: DIGESTS, Bytes, Owned;
     tasks: TASKS, Owned, Bytes;

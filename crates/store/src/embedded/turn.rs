@@ -139,6 +139,9 @@ impl Write<'_> {
             return Err(TurnError::NoTask);
         }
         let account = self.account(&task.tenant)?;
+        if account.departed.used_up(&task.id) {
+            return Err(TurnError::NoTask);
+        }
         let turn = bind::restore(account.account, task.clone(), until, now)?;
         self.remember_again(&turn.books.task)?;
         Ok(self.store_turn(None, account, turn)?)

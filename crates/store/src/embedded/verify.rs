@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use evogate_models::journal::{Entry, Rebuilt};
+use evogate_models::journal::{Entry, Opening, Rebuilt};
 use evogate_models::task::Task;
 use evogate_models::{Credits, TenantId};
 use redb::ReadableTable as _;
@@ -33,7 +33,7 @@ impl Embedded {
             let kept = kept.map_or(0, |kept| kept.value());
             if kept != loss {
                 let what = format!(
-                    "the platform's loss is kept as {kept} micro-credits, the tasks say {loss}"
+                    "the platform's loss is kept as {kept} micro-credits, the tasks, with those that have left, say {loss}"
                 );
                 found.violations.push(Violation { tenant: None, what });
             }
@@ -46,13 +46,16 @@ impl Embedded {
 
 struct Checked {
     violations: Vec<String>,
-    /// In micro-credits: the sum of many tasks' losses, each within the range of [`Credits`].
+    /// In micro-credits: the sum of many tasks' losses, also of those that have left, each within the
+    /// range of [`Credits`].
     loss: i64,
 }
 
 fn tenant_books(tables: &Read, tenant: &TenantId) -> Result<Checked, StoreError> {
     let name = tenant.as_str();
-    let mut rebuilt = Rebuilt::default();
+    let record: AccountRecord = get(&tables.accounts()?, name)?.unwrap_or_default();
+    let opening: Option<Opening> = get(&tables.openings()?, name)?;
+    let mut rebuilt = Rebuilt::from(opening.unwrap_or_default());
     for row in tables
         .journal()?
         .range((name, 0)..=(name, u64::MAX))
@@ -62,7 +65,8 @@ fn tenant_books(tables: &Read, tenant: &TenantId) -> Result<Checked, StoreError>
         rebuilt.read(&entry);
     }
     let mut holds = BTreeMap::new();
-    let mut loss = 0_i64;
+    let mut loss = record.departed.loss.micro();
+    let mut paid = record.departed.charged.micro();
     let mut violations = Vec::new();
     for row in tables
         .tasks()?
@@ -71,6 +75,7 @@ fn tenant_books(tables: &Read, tenant: &TenantId) -> Result<Checked, StoreError>
     {
         let task: Task = decode(row.map_err(unavailable)?.1.value())?;
         loss = loss.saturating_add(task.loss().micro());
+        paid = paid.saturating_add(task.charged.micro());
         let charged = rebuilt.charges.get(&task.id).copied().unwrap_or_default();
         if charged != task.charged {
             violations.push(format!(
@@ -82,7 +87,12 @@ fn tenant_books(tables: &Read, tenant: &TenantId) -> Result<Checked, StoreError>
             holds.insert(task.id, task.hold);
         }
     }
-    let record: AccountRecord = get(&tables.accounts()?, name)?.unwrap_or_default();
+    if paid != record.account.spent.micro() {
+        violations.push(format!(
+            "the tasks, with those that have left, were charged {paid} micro-credits, spent is {}",
+            record.account.spent.micro()
+        ));
+    }
     let open = u32::try_from(holds.len()).unwrap_or(u32::MAX);
     if record.in_flight != open {
         violations.push(format!(

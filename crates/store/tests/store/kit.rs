@@ -14,6 +14,7 @@ use std::sync::Arc;
 use evogate_models::life::submit::Intent;
 use evogate_models::quota::Windows;
 use evogate_models::report::Report;
+use evogate_models::retention::Retention;
 use evogate_models::task::{Author, MediaKind, Spec, Task};
 use evogate_models::{Credits, Millis, Refusal, TaskId, TenantId, Timestamp};
 use evogate_store::{
@@ -31,6 +32,11 @@ pub(crate) const DEADLINE: Millis = 600_000;
 pub(crate) const UNKNOWN: Millis = 60_000;
 /// How long after the hold EvoLink may have taken a task.
 pub(crate) const WINDOW: Millis = 30_000;
+/// How long what has ended is kept: two hours, and a day and two hours in the journal.
+pub(crate) const KEEP: Retention = Retention {
+    tasks: 7_200_000,
+    journal: 93_600_000,
+};
 const CACHE: usize = 1 << 20;
 
 /// An embedded store with a clock that stands still.

@@ -12,6 +12,7 @@ mod durability;
 mod idempotency;
 mod kit;
 mod leases;
+mod leaving;
 mod model;
 mod outbox;
 mod random;

@@ -7,6 +7,7 @@
 mod admin;
 mod check;
 mod counters;
+mod leave;
 mod outbox;
 mod submit;
 mod turn;
@@ -89,6 +90,7 @@ struct Task {
     cancel_wanted: bool,
     /// Did EvoLink say how it ended?
     verdict: bool,
+    ended: Option<Timestamp>,
 }
 
 #[derive(Debug, Default)]
@@ -128,6 +130,8 @@ pub(crate) struct Model {
     /// Changes by admins so far.
     audited: usize,
     tasks: BTreeMap<Name, Task>,
+    /// Those that have left.
+    gone: BTreeMap<Name, Task>,
     owners: BTreeMap<UpstreamId, Name>,
     /// What a tenant's idempotency key leads to: the body, the task, and until when.
     keys: BTreeMap<(TenantId, String), (String, TaskId, Option<Timestamp>)>,
@@ -174,6 +178,7 @@ impl Default for Model {
             digests: BTreeMap::new(),
             audited: 0,
             tasks: BTreeMap::new(),
+            gone: BTreeMap::new(),
             owners: BTreeMap::new(),
             keys: BTreeMap::new(),
             repeats: BTreeMap::new(),
@@ -200,15 +205,7 @@ impl Model {
             (Step::ClaimDue { limit, lease }, Answer::Claimed(tasks)) => {
                 self.claim(*limit, *lease, tasks, before)
             }
-            (Step::Sweep, Answer::Swept(swept)) => {
-                let now = self.now;
-                let before = self.keys.len() + self.repeats.len();
-                let over = |until: Option<Timestamp>| until.is_some_and(|until| until < now);
-                self.keys.retain(|_, (_, _, until)| !over(*until));
-                self.repeats.retain(|_, (_, until)| !over(*until));
-                let after = self.keys.len() + self.repeats.len();
-                same(&u64::try_from(before - after).unwrap(), swept)
-            }
+            (Step::Sweep, Answer::Swept(swept)) => self.sweep(*swept, before),
             (Step::Wait(span), Answer::Nothing) => {
                 self.now = self.now.plus(*span);
                 Ok(())
@@ -234,8 +231,7 @@ impl Model {
 
     /// The open holds and the settlements of a tenant.
     fn sums(&self, id: &TenantId) -> (i64, i64) {
-        let tasks = self.tasks.iter().filter(|((tenant, _), _)| tenant == id);
-        tasks.fold((0, 0), |(held, spent), (_, task)| {
+        self.of(id).fold((0, 0), |(held, spent), task| {
             (held + task.held, spent + task.charged)
         })
     }

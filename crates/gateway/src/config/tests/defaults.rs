@@ -122,6 +122,8 @@ fn the_defaults_are_those_that_others_rely_on() {
     assert_eq!(config.submit.breaker_unanswered, 64);
     assert_eq!(config.submit.breaker_cooldown, Duration::from_secs(5));
     assert_eq!(config.tasks.deadline, Duration::from_hours(26));
+    assert_eq!(config.tasks.retention, Duration::from_hours(30 * 24));
+    assert_eq!(config.journal.retention, Duration::from_hours(400 * 24));
     assert_eq!(config.reads.refresh_after, Duration::from_secs(5));
     assert_eq!(config.reads.answer_within, Duration::from_secs(2));
     assert_eq!(config.store.url, StoreUrl::Embedded("evogate.redb".into()));

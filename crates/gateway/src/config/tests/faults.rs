@@ -103,6 +103,8 @@ fn a_section_is_a_table(#[case] setting: &str, #[case] key: &str) {
 #[case("submit.breaker_unanswered", "99999999999")]
 #[case("submit.breaker_cooldown", "'soon'")]
 #[case("tasks.deadline", "'31d'")]
+#[case("tasks.retention", "'23h'")]
+#[case("journal.retention", "'47h'")]
 #[case("reads.refresh_after", "'99ms'")]
 #[case("reads.answer_within", "'26s'")]
 #[case("store.url", "'evogate.redb'")]

@@ -113,3 +113,19 @@ fn a_fault_of_one_key_causes_no_second_one() {
     let found = problems("public_url = 'https://gate.example.com'\ncallbacks.secret = ''");
     assert_eq!(found.len(), 1, "{found:?}");
 }
+
+#[rstest]
+#[case("tasks.retention = '27h'", "tasks.retention")]
+#[case("tasks.deadline = '30d'", "tasks.retention")]
+#[case("tasks.deadline = '1h'\ntasks.retention = '23h'", "tasks.retention")]
+#[case("journal.retention = '30d'", "journal.retention")]
+#[case("tasks.retention = '400d'", "journal.retention")]
+fn nothing_leaves_that_is_still_needed(#[case] settings: &str, #[case] key: &str) {
+    assert_eq!(problem(settings).0, key);
+}
+
+#[test]
+fn tasks_may_leave_an_hour_after_their_deadline_and_the_journal_a_day_later() {
+    sound("tasks.retention = '27h1s'\njournal.retention = '51h1s'");
+    sound("tasks.retention = '1d'\ntasks.deadline = '1h'\njournal.retention = '2d'");
+}

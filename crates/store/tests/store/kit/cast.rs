@@ -288,7 +288,8 @@ fn micro(micro: i64) -> Credits {
     Credits::from_micro(micro).unwrap()
 }
 
-fn attempt(at: Timestamp) -> Attempt {
+/// An attempt to deliver.
+pub(crate) fn attempt(at: Timestamp) -> Attempt {
     Attempt {
         at,
         took_ms: 5,

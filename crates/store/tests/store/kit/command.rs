@@ -203,7 +203,8 @@ fn request() -> impl Strategy<Value = Request> {
     )
 }
 
-/// Spans around every deadline that there is: leases, repeats, unknown submits, tasks, keys.
+/// Spans around every deadline that there is: leases, repeats, unknown submits, tasks, keys, and what is
+/// kept after that.
 fn span() -> impl Strategy<Value = Millis> {
     prop_oneof![
         4 => 0..3_000_i64,
@@ -211,6 +212,7 @@ fn span() -> impl Strategy<Value = Millis> {
         2 => 0..150_000_i64,
         1 => 0..700_000_i64,
         1 => 86_000_000..90_000_000_i64,
+        1 => 7_000_000..200_000_000_i64,
     ]
 }
 
@@ -262,7 +264,7 @@ fn of_workers() -> impl Strategy<Value = Command> {
         2 => (delivery(), 0..10_000_i64).prop_map(|((delivery, foreign, fence), wait)| {
             Command::Postpone { delivery, foreign, fence, wait }
         }),
-        1 => Just(Command::Sweep),
+        2 => Just(Command::Sweep),
     ]
 }
 

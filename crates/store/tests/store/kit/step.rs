@@ -4,11 +4,11 @@ use evogate_models::event::{Attempt, Delivery, DeliveryState};
 use evogate_models::task::Task;
 use evogate_models::{EventId, KeyId, Millis, TaskId, TenantId, Timestamp};
 use evogate_store::{
-    Grant, KeyChange, KeyRecord, Store, Submit, SubmitError, Submitted, TaskCommand, TaskOutcome,
-    Tenant, TenantChange, TenantError, TenantView, TurnError,
+    Grant, KeyChange, KeyRecord, Store, Submit, SubmitError, Submitted, Swept, TaskCommand,
+    TaskOutcome, Tenant, TenantChange, TenantError, TenantView, TurnError,
 };
 
-use super::admin;
+use super::{KEEP, admin};
 
 /// A call, or something that happens to the store.
 #[derive(Debug, Clone)]
@@ -81,7 +81,7 @@ pub(crate) enum Answer {
     Claimed(Vec<Task>),
     Deliveries(Vec<Delivery>),
     Recorded(bool),
-    Swept(u64),
+    Swept(Swept),
     Nothing,
 }
 
@@ -97,7 +97,7 @@ impl Answer {
             Self::Restored(answer) => answer.is_err(),
             Self::Recorded(recorded) => !recorded,
             Self::Deliveries(claimed) => claimed.is_empty(),
-            Self::Swept(swept) => *swept == 0,
+            Self::Swept(swept) => *swept == Swept::default(),
             // A pass that claims nothing may still find that somebody else works on what is due.
             Self::Claimed(_) | Self::Nothing => false,
         }
@@ -161,7 +161,7 @@ impl Step {
                 fence,
                 due,
             } => Answer::Recorded(store.postpone(&tenant, &event, fence, due).await.unwrap()),
-            Self::Sweep => Answer::Swept(store.sweep().await.unwrap()),
+            Self::Sweep => Answer::Swept(store.sweep(KEEP).await.unwrap()),
             Self::Wait(_) | Self::Restart => Answer::Nothing,
         }
     }

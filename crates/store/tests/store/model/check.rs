@@ -17,18 +17,18 @@ impl Model {
     pub(crate) fn check(&self, dump: &Dump) -> Judged {
         prop_assert!(dump.tenants.keys().eq(self.tenants.keys()));
         for id in self.tenants.keys() {
-            let (account, seq) = dump.accounts[id];
+            let (account, _) = dump.accounts[id];
             self.check_account(id, &account)?;
             let (stored, tenant) = (&dump.tenants[id], &self.tenants[id]);
             prop_assert_eq!(stored.suspended, tenant.suspended);
             prop_assert_eq!(&stored.quota, &tenant.quota);
-            prop_assert_eq!(seq, dump.journal.get(id).map_or(0, Vec::len) as u64);
         }
         prop_assert!(dump.tasks.keys().eq(self.tasks.keys()));
         for (name, stored) in &dump.tasks {
             self.check_task(name, stored, dump)?;
         }
         prop_assert_eq!(dump.platform_loss, self.loss());
+        self.check_departed(dump)?;
         self.check_requests(dump)?;
         self.check_keys(dump)?;
         self.check_counters(dump)?;
@@ -59,7 +59,7 @@ impl Model {
         let lease = stored.lease.map(|lease| (lease.fence, lease.until));
         prop_assert_eq!(lease, task.lease, "{:?}", stored);
         prop_assert_eq!(stored.fence, task.fences);
-        prop_assert_eq!(stored.ended.is_some(), !task.phase.is_open());
+        prop_assert_eq!(stored.ended, task.ended);
         if let Some(end) = self.ends.get(name) {
             prop_assert_eq!(*end, task.phase, "an end is an end");
         }
@@ -107,7 +107,8 @@ impl Model {
 
     /// What EvoLink bills beyond what was charged, for what has ended.
     fn loss(&self) -> i64 {
-        let ended = self.tasks.values().filter(|task| !task.phase.is_open());
+        let all = self.tasks.values().chain(self.gone.values());
+        let ended = all.filter(|task| !task.phase.is_open());
         ended.map(|task| task.billed - task.charged).sum()
     }
 

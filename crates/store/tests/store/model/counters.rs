@@ -79,10 +79,11 @@ impl Model {
         })
     }
 
-    /// The tasks of a tenant.
+    /// The tasks of a tenant, also those that have left.
     pub(super) fn of(&self, id: &TenantId) -> impl Iterator<Item = &Task> {
         self.tasks
             .iter()
+            .chain(&self.gone)
             .filter(move |((tenant, _), _)| tenant == id)
             .map(|(_, task)| task)
     }

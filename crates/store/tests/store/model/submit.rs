@@ -97,7 +97,7 @@ impl Model {
         } else if submit.policy.is_some() {
             // Those that name a version name one that never was.
             Verdict::StalePolicy
-        } else if self.tasks.contains_key(&name) {
+        } else if self.tasks.contains_key(&name) || self.gone.contains_key(&name) {
             Verdict::Exists
         } else if !self.key_counts(submit) {
             Verdict::NoKey
@@ -137,7 +137,7 @@ impl Model {
         answer: &Result<Box<evogate_models::task::Task>, TurnError>,
     ) -> Judged {
         let name = (lost.tenant.clone(), lost.id.clone());
-        if !self.tenants.contains_key(&lost.tenant) {
+        if !self.tenants.contains_key(&lost.tenant) || self.gone.contains_key(&name) {
             let no = answer.as_ref().map(|_| ()).map_err(No::from);
             prop_assert_eq!(no, Err(No::Absent));
             return Ok(());
@@ -229,5 +229,6 @@ fn taken(task: &evogate_models::task::Task) -> Task {
         told: false,
         cancel_wanted: false,
         verdict: false,
+        ended: None,
     }
 }

@@ -343,6 +343,7 @@ impl Model {
     fn end(&mut self, name: &Name, end: End) {
         if let Some(task) = self.tasks.get_mut(name) {
             task.phase = end.phase;
+            task.ended = Some(self.now);
             task.held = 0;
             task.lease = None;
         }
