@@ -258,11 +258,14 @@ impl Admin {
         }
     }
 
-    /// Mints another key of a tenant's.
+    /// Mints another key of a tenant's, good for everything.
     pub async fn key_of(&self, tenant: &str) -> String {
         let path = format!("/admin/v1/tenants/{tenant}/keys");
         let minted = self
-            .post(&path, &json!({ "name": "test" }))
+            .post(
+                &path,
+                &json!({ "name": "test", "scopes": ["generate", "read", "webhooks", "tenant_admin"] }),
+            )
             .await
             .expect(201);
         minted["key"].as_str().expect("a key").to_owned()

@@ -138,6 +138,15 @@ impl Gateway {
         .await;
     }
 
+    /// Stops it, changes these settings, and starts it again.
+    pub async fn restart_with(&mut self, settings: impl IntoIterator<Item = (&str, Value)>) {
+        self.stop().await;
+        for (key, value) in settings {
+            self.settings.set(key, value);
+        }
+        self.restart().await;
+    }
+
     /// `kill -9`.
     pub fn kill(&mut self) {
         self.running_mut().process.kill();

@@ -38,7 +38,7 @@ use read_rate::ReadRates;
 use tenants::KnownTenants;
 
 pub use claim_path::ClaimPath;
-pub use key::{admin_digest, digest, mint_admin_key, mint_key};
+pub use key::{Found, Peppers, mint_admin_key, mint_key};
 pub use principal::{Admin, Credential, Principal, Scoped, Viewer};
 pub use scope::{Generate, Needed, Read, Scope, Scopes, TenantAdmin, UnknownScope, Webhooks};
 
@@ -48,6 +48,7 @@ const USED_EVERY: i64 = 60_000;
 /// What credentials are judged by.
 #[derive(Debug)]
 pub struct Auth {
+    peppers: Peppers,
     tokens: Verifier,
     tenants: KnownTenants,
     failures: Failures,
@@ -63,6 +64,7 @@ impl Auth {
         background: Background,
     ) -> Result<Self, reqwest::Error> {
         Ok(Self {
+            peppers: Peppers::new(config),
             tokens: Verifier::new(&config.issuers, clock, background.clone())?,
             tenants: KnownTenants::default(),
             failures: Failures::new(config.failures_per_minute),
@@ -85,6 +87,11 @@ impl Auth {
         id: &TenantId,
     ) -> Result<Option<Arc<Tenant>>, StoreError> {
         self.tenants.get(store, id).await
+    }
+
+    /// What minted keys are hashed under.
+    pub fn peppers(&self) -> &Peppers {
+        &self.peppers
     }
 
     /// Forgets what is remembered of a tenant that turned out to have changed.
@@ -112,17 +119,21 @@ impl Auth {
                 issuer,
             });
         }
-        let key = store.key_by_digest(&digest(presented.text)).await?;
+        let key = self.peppers.find_key(store, presented.text).await?;
         let key = key.ok_or(AuthError::from(Reason::UnknownKey))?;
         self.note_use(store, &key);
-        Ok(Principal::of_key(key))
+        Ok(Principal::of_key(key.record))
     }
 
     /// Notes when a key was last used, to the minute, beside the request.
-    fn note_use(&self, store: &Store, key: &KeyRecord) {
-        let now = store.now();
+    fn note_use(&self, store: &Store, found: &Found<KeyRecord>) {
+        let (now, key) = (store.now(), &found.record);
         if key.last_used.is_some_and(|at| now.since(at) < USED_EVERY) {
             return;
+        }
+        if found.outdated {
+            tracing::info!(key = %key.id, tenant = %key.tenant,
+                "a key was hashed under an earlier pepper: rotate it");
         }
         let (store, tenant, id) = (store.clone(), key.tenant.clone(), key.id.clone());
         self.background.spawn(async move {

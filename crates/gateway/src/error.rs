@@ -254,6 +254,16 @@ impl ApiError {
         )
     }
 
+    /// 403: the key may spend more than the credential that asks for its secret.
+    pub fn beyond_own_cap() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "permission_error",
+            ErrorCode::PermissionDenied,
+            "This key may spend more than the credential that asks for its secret",
+        )
+    }
+
     /// 429: too many in a time. EvoLink's words.
     pub fn rate_limited(retry_after: u32) -> Self {
         let message = format!("Rate limit exceeded. Please retry after {retry_after} seconds.");

@@ -7,13 +7,13 @@ use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse as _, Response};
 use evogate_models::credits::Decimal;
-use evogate_models::{Fault, KeyId, TenantId, Timestamp};
+use evogate_models::{Credits, Fault, KeyId, TenantId, Timestamp};
 use evogate_store::{Actor, KeyChange, KeyRecord, Scope};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::admin;
-use crate::auth::{digest, mint_key};
+use crate::auth::{Principal, Scopes, mint_key};
 use crate::error::ApiError;
 use crate::state::Gateway;
 
@@ -70,22 +70,73 @@ fn minted(key: &KeyRecord, secret: String, status: StatusCode) -> Response {
     (status, [(CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
-/// Mints a key. `may` are the scopes that it may be given.
+/// The most that somebody may give a key: nobody gives more than they have.
+#[derive(Debug, Clone)]
+pub struct Most {
+    /// These scopes.
+    pub scopes: Scopes,
+    /// A credit cap of this size; without one the key may be without one too.
+    pub credit_cap: Option<Credits>,
+}
+
+impl Most {
+    /// An admin may give everything.
+    pub const ALL: Self = Self {
+        scopes: Scopes::ALL,
+        credit_cap: None,
+    };
+
+    /// What `principal` has.
+    pub const fn of(principal: &Principal) -> Self {
+        Self {
+            scopes: principal.scopes,
+            credit_cap: principal.credit_cap,
+        }
+    }
+
+    /// The scopes of a key for which none were asked: to submit and to read.
+    fn usual(&self) -> Vec<Scope> {
+        let usual = [Scope::Generate, Scope::Read].into_iter();
+        usual.filter(|scope| self.scopes.contains(*scope)).collect()
+    }
+
+    fn scope_fault(&self, scopes: &[Scope]) -> Option<Fault> {
+        if !scopes.is_empty() && scopes.iter().all(|scope| self.scopes.contains(*scope)) {
+            return None;
+        }
+        let names: Vec<_> = self.scopes.iter().map(Scope::as_str).collect();
+        let message = format!("scopes must be some of: {}", names.join(", "));
+        Some(Fault::parameter("scopes", message))
+    }
+
+    fn cap_fault(&self, cap: Option<Credits>) -> Option<Fault> {
+        let message = match (cap, self.credit_cap) {
+            (Some(cap), _) if cap.is_negative() => "credit_cap must not be negative".to_owned(),
+            (Some(cap), Some(most)) if cap > most => {
+                format!("credit_cap must be at most {}, your own", most.to_decimal())
+            }
+            (None, Some(most)) => {
+                let most = most.to_decimal();
+                format!("credit_cap is required, and at most {most}, your own")
+            }
+            _ => return None,
+        };
+        Some(Fault::parameter("credit_cap", message))
+    }
+}
+
+/// Mints a key, with at most `most`.
 pub async fn create(
     gateway: &Gateway,
     tenant: TenantId,
     by: &Actor,
-    may: &[Scope],
+    most: &Most,
     request: Request,
 ) -> Result<Response, ApiError> {
     let new: New = admin::json(request).await?;
     let mut faults = Vec::new();
-    let scopes = new.scopes.unwrap_or_else(|| may.to_vec());
-    if scopes.is_empty() || !scopes.iter().all(|scope| may.contains(scope)) {
-        let names: Vec<_> = may.iter().map(|scope| scope.as_str()).collect();
-        let message = format!("scopes must be some of: {}", names.join(", "));
-        faults.push(Fault::parameter("scopes", message));
-    }
+    let scopes = new.scopes.unwrap_or_else(|| most.usual());
+    faults.extend(most.scope_fault(&scopes));
     if new
         .expires_in
         .is_some_and(|seconds| !(1..=MAX_LIFE).contains(&seconds))
@@ -93,12 +144,7 @@ pub async fn create(
         let message = format!("expires_in must be between 1 and {MAX_LIFE} seconds");
         faults.push(Fault::parameter("expires_in", message));
     }
-    if new.credit_cap.is_some_and(|cap| cap.0.is_negative()) {
-        faults.push(Fault::parameter(
-            "credit_cap",
-            "credit_cap must not be negative",
-        ));
-    }
+    faults.extend(most.cap_fault(new.credit_cap.map(|cap| cap.0)));
     if !faults.is_empty() {
         return Err(ApiError::faults(faults));
     }
@@ -111,7 +157,13 @@ pub async fn create(
     let now = gateway.store.now();
     let secret = mint_key(&*gateway.random);
     let id = KeyId::mint(gateway.random.bits());
-    let mut key = KeyRecord::new(id, tenant, name, now, digest(&secret));
+    let mut key = KeyRecord::new(
+        id,
+        tenant,
+        name,
+        now,
+        gateway.auth.peppers().digest(&secret),
+    );
     key.user = user;
     key.scopes = scopes;
     let life = new
@@ -140,14 +192,14 @@ pub async fn list(gateway: &Gateway, tenant: &TenantId) -> Result<Response, ApiE
     Ok(Json(json!({ "object": "list", "total": data.len(), "data": data })).into_response())
 }
 
-/// Gives a key a new secret; the old one counts for a while. `may` are the scopes that the key may have:
-/// whoever gets a secret must not gain by it.
+/// Gives a key a new secret; the old one counts for a while. The key may have at most `most`: whoever gets
+/// a secret must not gain by it.
 pub async fn rotate(
     gateway: &Gateway,
     tenant: &TenantId,
     id: &KeyId,
     by: &Actor,
-    may: &[Scope],
+    most: &Most,
     request: Request,
 ) -> Result<Response, ApiError> {
     let rotation: Rotation = admin::json(request).await?;
@@ -157,10 +209,14 @@ pub async fn rotate(
         return Err(ApiError::invalid("overlap", message));
     }
     let keys = gateway.store.keys(tenant).await?;
-    let key = keys.iter().find(|key| key.id == *id);
-    let beyond = key.and_then(|key| key.scopes.iter().find(|scope| !may.contains(scope)));
-    if let Some(scope) = beyond {
-        return Err(ApiError::permission_denied(scope.as_str()));
+    if let Some(key) = keys.iter().find(|key| key.id == *id) {
+        let mut scopes = key.scopes.iter();
+        if let Some(scope) = scopes.find(|scope| !most.scopes.contains(**scope)) {
+            return Err(ApiError::permission_denied(scope.as_str()));
+        }
+        if most.cap_fault(key.credit_cap).is_some() {
+            return Err(ApiError::beyond_own_cap());
+        }
     }
     let secret = mint_key(&*gateway.random);
     let until = gateway
@@ -168,7 +224,7 @@ pub async fn rotate(
         .now()
         .plus(i64::from(overlap).saturating_mul(1000));
     let change = KeyChange::Rotate {
-        digest: digest(&secret),
+        digest: gateway.auth.peppers().digest(&secret),
         until,
     };
     let key = gateway.store.change_key(tenant, id, change, by).await?;

@@ -1,6 +1,6 @@
 //! Keys: what they may do, how long they count, and that their secrets are shown once.
 
-use evogate_tests::{Caller as _, Rig, Tenant, until};
+use evogate_tests::{Admin, Caller as _, Rig, Tenant, until};
 use serde_json::json;
 
 use super::{holder, mint};
@@ -32,6 +32,60 @@ async fn a_key_does_what_its_scopes_say_and_nothing_else() {
     let hooks = holder(&rig, &hooks);
     hooks.get("/v1/webhooks/secret").await.ok();
     hooks.get("/v1/keys").await.error(403, "permission_denied");
+}
+
+#[tokio::test]
+async fn a_key_for_which_no_scopes_were_asked_submits_and_reads_and_nothing_else() {
+    let rig = Rig::start().await;
+    let minted = mint(&rig.admin, "team", json!({ "name": "plain" })).await;
+    assert_eq!(minted["scopes"], json!(["generate", "read"]));
+    let plain = holder(&rig, &minted);
+    plain.submit(&Tenant::video("yes")).await.ok();
+    plain.get("/v1/credits").await.ok();
+    for path in ["/v1/webhooks/secret", "/v1/keys"] {
+        plain.get(path).await.error(403, "permission_denied");
+    }
+}
+
+#[tokio::test]
+async fn a_pepper_can_be_changed_while_keys_work_on_until_they_are_rotated() {
+    let (first, second) = (
+        "3c4b5a69788796a5b4c3d2e1f00f1e2d",
+        "e1f00f1e2d3c4b5a69788796a5b4c3d2",
+    );
+    let mut rig = Rig::start().await;
+    let minted = mint(&rig.admin, "team", json!({ "name": "old" })).await;
+    let admin = rig
+        .admin
+        .post(
+            "/admin/v1/admins",
+            &json!({ "name": "ops", "role": "viewer" }),
+        )
+        .await
+        .expect(201);
+    // From none to the first, then to the second: the key of before any is still found.
+    for (pepper, old) in [(first, json!([""])), (second, json!([first, ""]))] {
+        let settings = [("auth.pepper", json!(pepper)), ("auth.old_peppers", old)];
+        rig.gateway.restart_with(settings).await;
+        holder(&rig, &minted).get("/v1/credits").await.ok();
+        let ops = Admin::at(&rig.gateway.url(), admin["key"].as_str().unwrap());
+        ops.get("/admin/v1/tenants").await.ok();
+    }
+    let path = format!(
+        "/admin/v1/tenants/team/keys/{}/rotate",
+        minted["id"].as_str().unwrap()
+    );
+    let rotated = rig
+        .admin
+        .post(&path, &json!({ "overlap": 3600 }))
+        .await
+        .ok();
+    holder(&rig, &minted).get("/v1/credits").await.ok();
+    let settings = [("auth.old_peppers", json!([]))];
+    rig.gateway.restart_with(settings).await;
+    let old = holder(&rig, &minted).get("/v1/credits").await;
+    old.error(401, "unauthorized");
+    holder(&rig, &rotated).get("/v1/credits").await.ok();
 }
 
 #[tokio::test]

@@ -60,7 +60,11 @@ async fn a_tenants_admin_gives_nobody_more_than_it_has_itself() {
         assert_eq!(answer.error(400, "invalid_parameter")["param"], "scopes");
     }
     let plain = boss.post("/v1/keys", &json!({})).await.expect(201);
-    assert_eq!(plain["scopes"], json!(["read", "tenant_admin"]));
+    assert_eq!(
+        plain["scopes"],
+        json!(["read"]),
+        "what is usual, and no more than its own"
+    );
 
     // Whoever may rotate a key has its new secret: so not one that is good for more.
     let stronger = mint(&rig.admin, "team", json!({ "scopes": ["generate"] })).await;
@@ -70,4 +74,31 @@ async fn a_tenants_admin_gives_nobody_more_than_it_has_itself() {
     assert!(!answer.text().contains("sk-"), "{}", answer.text());
     let answer = holder(&rig, &stronger).get("/v1/credits").await;
     answer.error(403, "permission_denied");
+}
+
+#[tokio::test]
+async fn a_tenants_admin_with_a_credit_cap_gives_no_key_a_larger_one() {
+    let rig = Rig::start().await;
+    let wanted = json!({ "scopes": ["tenant_admin", "read"], "credit_cap": 50 });
+    let boss = mint(&rig.admin, "team", wanted).await;
+    let boss = holder(&rig, &boss);
+    for wanted in [
+        json!({ "name": "without" }),
+        json!({ "credit_cap": 50.5 }),
+        json!({ "credit_cap": -1 }),
+    ] {
+        let answer = boss.post("/v1/keys", &wanted).await;
+        assert_eq!(
+            answer.error(400, "invalid_parameter")["param"],
+            "credit_cap"
+        );
+    }
+    let equal = boss.post("/v1/keys", &json!({ "credit_cap": 50 })).await;
+    assert_eq!(equal.expect(201)["credit_cap"], json!(50));
+
+    let free = mint(&rig.admin, "team", json!({ "scopes": ["read"] })).await;
+    let path = format!("/v1/keys/{}/rotate", free["id"].as_str().unwrap());
+    let answer = boss.post(&path, &json!({ "overlap": 0 })).await;
+    answer.error(403, "permission_denied");
+    holder(&rig, &free).get("/v1/credits").await.ok();
 }

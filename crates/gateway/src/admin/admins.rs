@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::By;
-use crate::auth::{Admin, Viewer, admin_digest, mint_admin_key};
+use crate::auth::{Admin, Viewer, mint_admin_key};
 use crate::error::ApiError;
 use crate::path::Segment;
 use crate::state::Gateway;
@@ -55,7 +55,7 @@ pub async fn create(
         name,
         role: new.role,
         created: gateway.store.now(),
-        digest: admin_digest(&secret),
+        digest: gateway.auth.peppers().admin_digest(&secret),
     };
     let by = by.actor(&admin);
     let made = gateway.store.add_admin(record.clone(), &by).await;

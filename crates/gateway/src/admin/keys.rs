@@ -2,12 +2,11 @@
 
 use axum::extract::Request;
 use axum::response::Response;
-use evogate_store::Scope;
 
 use super::{By, KeyPath, TenantPath};
 use crate::auth::{Admin, Viewer};
 use crate::error::ApiError;
-use crate::keys;
+use crate::keys::{self, Most};
 use crate::state::Gateway;
 
 /// `POST …/keys {name, user?, scopes?, expires_in?, credit_cap?}`
@@ -18,7 +17,7 @@ pub async fn create(
     TenantPath(tenant): TenantPath,
     request: Request,
 ) -> Result<Response, ApiError> {
-    keys::create(&gateway, tenant, &by.actor(&admin), &Scope::ALL, request).await
+    keys::create(&gateway, tenant, &by.actor(&admin), &Most::ALL, request).await
 }
 
 /// `GET …/keys`
@@ -39,7 +38,7 @@ pub async fn rotate(
     request: Request,
 ) -> Result<Response, ApiError> {
     let by = by.actor(&admin);
-    keys::rotate(&gateway, &tenant, &key, &by, &Scope::ALL, request).await
+    keys::rotate(&gateway, &tenant, &key, &by, &Most::ALL, request).await
 }
 
 /// `DELETE …/keys/{key}`

@@ -3,12 +3,11 @@
 use axum::extract::Request;
 use axum::response::Response;
 use evogate_models::KeyId;
-use evogate_store::Scope;
 
 use crate::admin::By;
 use crate::auth::{Principal, Scoped, TenantAdmin};
 use crate::error::ApiError;
-use crate::keys;
+use crate::keys::{self, Most};
 use crate::path::Segment;
 use crate::state::Gateway;
 
@@ -28,9 +27,9 @@ pub async fn create(
     by: By,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let may: Vec<Scope> = principal.scopes.iter().collect();
     let by = by.named(name(&principal));
-    keys::create(&gateway, principal.tenant.clone(), &by, &may, request).await
+    let most = Most::of(&principal);
+    keys::create(&gateway, principal.tenant.clone(), &by, &most, request).await
 }
 
 /// `GET /v1/keys`
@@ -46,9 +45,9 @@ pub async fn rotate(
     Segment(id): Segment,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let may: Vec<Scope> = principal.scopes.iter().collect();
     let by = by.named(name(&principal));
-    keys::rotate(&gateway, &principal.tenant, &key(&id)?, &by, &may, request).await
+    let most = Most::of(&principal);
+    keys::rotate(&gateway, &principal.tenant, &key(&id)?, &by, &most, request).await
 }
 
 /// `DELETE /v1/keys/{key}`

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use evogate_models::task::Author;
-use evogate_models::{KeyId, TenantId};
+use evogate_models::{Credits, KeyId, TenantId};
 use evogate_store::{KeyRecord, Role};
 
 use super::attempt::Attempt;
 use super::failure::{AuthError, Reason};
-use super::key::admin_digest;
+use super::key::Found;
 use super::scope::{Needed, Scope, Scopes};
 use crate::error::ApiError;
 use crate::state::Gateway;
@@ -30,6 +30,8 @@ pub struct Principal {
     pub user: Option<String>,
     /// What the credential is good for.
     pub scopes: Scopes,
+    /// What may ever be spent and held with it; a token has no cap.
+    pub credit_cap: Option<Credits>,
 }
 
 /// A name for the credential, and no secret: always the same for one key, and for all tokens of one user.
@@ -64,6 +66,7 @@ impl Principal {
             credential: Credential::Key(key.id),
             user: key.user,
             scopes: key.scopes.into_iter().collect(),
+            credit_cap: key.credit_cap,
         }
     }
 
@@ -160,11 +163,14 @@ impl FromRequestParts<Gateway> for Viewer {
                 role: Role::Admin,
             })
         } else {
-            let digest = admin_digest(attempt.presented.text);
-            match gateway.store.admin_by_digest(&digest).await {
-                Ok(Some(admin)) => Ok(Self {
-                    name: admin.name,
-                    role: admin.role,
+            let peppers = gateway.auth.peppers();
+            let found = peppers
+                .find_admin(&gateway.store, attempt.presented.text)
+                .await;
+            match found {
+                Ok(Some(Found { record, .. })) => Ok(Self {
+                    name: record.name,
+                    role: record.role,
                 }),
                 Ok(None) => Err(AuthError::from(Reason::AdminKey)),
                 Err(error) => Err(AuthError::from(error)),

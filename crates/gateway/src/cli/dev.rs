@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use super::signals::{Signals, run_until_stopped};
 use super::{Failure, environment, tell_user};
 use crate::app::Server;
+use crate::auth::Peppers;
 use crate::config::Config;
 use crate::listeners::{BindError, Listeners, bind};
 use crate::logging;
@@ -65,8 +66,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let pinned = settings::pinned(&addresses, &folder, &secrets);
     let (config, _) = Config::load_pinned(&pinned, environment())?;
     logging::init(&config.log);
+    let peppers = Peppers::new(&config.auth);
     let gateway = Server::start(config, listeners).map_err(Failure::new)?;
-    seed::demo(gateway.store(), &secrets).await?;
+    seed::demo(gateway.store(), &peppers, &secrets).await?;
     let welcome = Welcome {
         addresses,
         secrets: &secrets,

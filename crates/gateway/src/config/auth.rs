@@ -15,8 +15,10 @@ use super::reader::Reader;
 use crate::auth::jwks::KeySet;
 use crate::auth::{ClaimPath, Scope, Scopes};
 use crate::secret::Secret;
-use settings::{Name, OneOrMany, Table};
+use settings::{Name, OldPeppers, OneOrMany, Table};
 
+/// The shortest pepper: 128 bits in hexadecimal, or 256 where every character counts.
+const PEPPER: usize = 32;
 /// The shortest `hmac_secret`: 256 bits where every character counts (RFC 7518 §3.2).
 const HMAC_SECRET: usize = 32;
 /// Where a provider's metadata are, below the issuer's address (`OpenID` Connect Discovery 1.0 §4, RFC 8414).
@@ -25,6 +27,10 @@ const WELL_KNOWN: &str = "/.well-known/";
 /// `auth`: who may call beside those with a key that was minted here.
 #[derive(Debug, Clone)]
 pub struct Auth {
+    /// What minted keys are hashed under; `None`: under nothing that is secret.
+    pub pepper: Option<Secret>,
+    /// What keys may have been hashed under before; `None` among them: under nothing.
+    pub old_peppers: Vec<Option<Secret>>,
     /// Failed authentications a minute, and at once, by one client address.
     pub failures_per_minute: NonZeroU32,
     /// The identity providers: no two with one name or one issuer.
@@ -75,9 +81,18 @@ pub enum KeysFrom {
 
 impl Auth {
     pub(super) fn read(from: &mut Reader) -> Option<Self> {
+        let pepper = from.secret("auth.pepper", PEPPER);
+        let old_peppers = from.required("auth.old_peppers");
         let failures_per_minute = from.within("auth.failures_per_minute", 1..=10_000);
         let issuers = from.tables("auth.issuers", Issuer::read);
         let (failures_per_minute, issuers) = (failures_per_minute?, issuers?);
+        let pepper = pepper?;
+        let old_peppers: Vec<_> = Option::into_iter(old_peppers)
+            .flat_map(|OldPeppers(peppers)| peppers)
+            .collect();
+        if pepper.is_some() && old_peppers.contains(&pepper) {
+            from.problem("auth.old_peppers", "has the pepper of now");
+        }
         let mut names = HashSet::new();
         let mut known = HashSet::new();
         for Issuer { name, issuer, .. } in &issuers {
@@ -92,6 +107,8 @@ impl Auth {
         }
         secrets_are_distinct(from, &issuers);
         Some(Self {
+            pepper,
+            old_peppers,
             failures_per_minute: NonZeroU32::new(failures_per_minute)?,
             issuers,
         })
@@ -195,7 +212,12 @@ fn metadata_url(mut url: Url) -> Url {
 
 /// One that leaks must not open a second door.
 fn secrets_are_distinct(from: &mut Reader, issuers: &[Issuer]) {
-    let others = ["evolink.api_key", "callbacks.secret", "admin.bootstrap_key"];
+    let others = [
+        "evolink.api_key",
+        "callbacks.secret",
+        "admin.bootstrap_key",
+        "auth.pepper",
+    ];
     let mut seen: Vec<(&Secret, &str)> = Vec::new();
     for Issuer { name, keys, .. } in issuers {
         let KeysFrom::Secret(secret) = keys else {

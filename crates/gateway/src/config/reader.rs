@@ -207,7 +207,7 @@ fn is_blank(raw: Raw<'_>) -> bool {
 }
 
 /// Whatever is wrong, the reason tells lengths and nothing else of a secret.
-fn check_secret(text: &str, least: usize) -> Result<Secret, String> {
+pub(super) fn check_secret(text: &str, least: usize) -> Result<Secret, String> {
     let length = text.chars().count();
     if length == 0 {
         return Err(format!("is empty; it needs at least {least} characters"));

@@ -96,7 +96,12 @@ fn callbacks_are_sound(from: &mut Reader) {
 
 /// One that leaks must not open a second door.
 fn secrets_are_distinct(from: &mut Reader) {
-    let keys = ["evolink.api_key", "callbacks.secret", "admin.bootstrap_key"];
+    let keys = [
+        "evolink.api_key",
+        "callbacks.secret",
+        "admin.bootstrap_key",
+        "auth.pepper",
+    ];
     for (index, key) in keys.into_iter().enumerate() {
         for earlier in keys.into_iter().take(index) {
             let (one, other) = (from.peek::<String>(earlier), from.peek::<String>(key));

@@ -108,6 +108,17 @@ impl Warnings {
             }
             Some(_) => {}
         }
+        match &config.auth.pepper {
+            None => self.add(
+                "auth.pepper",
+                "is not set: keys are hashed without a secret, so whoever can write to the store can \
+                 add a key of their own",
+            ),
+            Some(pepper) if is_monotonous(pepper) => {
+                self.add("auth.pepper", "has few different characters");
+            }
+            Some(_) => {}
+        }
     }
 
     fn about_issuers(&mut self, config: &Config) {

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use super::{API, CALLBACKS, Needs, OPS, Route};
 use crate::app::Server;
-use crate::auth::{admin_digest, digest, mint_admin_key, mint_key};
+use crate::auth::{Peppers, mint_admin_key, mint_key};
 use crate::config::Config;
 use crate::listeners::Listeners;
 
@@ -136,10 +136,22 @@ impl World {
     }
 }
 
+/// Those of the defaults: none.
+fn peppers() -> Peppers {
+    let (config, _) = Config::load_from_str("evolink.api_key = 'sk-0123456789'").unwrap();
+    Peppers::new(&config.auth)
+}
+
 async fn key(server: &Server, tenant: &str, scopes: &[Scope], expired: bool) -> (KeyId, String) {
     let (id, secret) = (KeyId::mint(SystemRandom.bits()), mint_key(&SystemRandom));
     let (tenant, now) = (tenant.parse().unwrap(), server.store().now());
-    let mut record = KeyRecord::new(id.clone(), tenant, "key".into(), now, digest(&secret));
+    let mut record = KeyRecord::new(
+        id.clone(),
+        tenant,
+        "key".into(),
+        now,
+        peppers().digest(&secret),
+    );
     record.scopes = scopes.to_vec();
     record.expires = expired.then(|| now.plus(-1));
     let by = Actor::local("test");
@@ -157,7 +169,7 @@ async fn viewer(server: &Server, name: &str) -> (KeyId, String) {
         name: name.into(),
         role: Role::Viewer,
         created: server.store().now(),
-        digest: admin_digest(&secret),
+        digest: peppers().admin_digest(&secret),
     };
     let by = Actor::local("test");
     server.store().add_admin(record, &by).await.unwrap();

@@ -38,6 +38,7 @@ pub(super) fn principal(
         },
         user,
         scopes: scopes(claims, issuer),
+        credit_cap: None,
     })
 }
 

@@ -4,7 +4,7 @@ use evogate_models::{Credits, KeyId, TenantId};
 use evogate_store::{Actor, Grant, KeyRecord, Random, Store, SystemRandom, Tenant};
 
 use super::settings::Secrets;
-use crate::auth::digest;
+use crate::auth::Peppers;
 use crate::cli::Failure;
 
 /// Its id, and its name.
@@ -14,7 +14,11 @@ const DEMO: &str = "demo";
 const CREDITS: Credits = Credits::whole(10_000);
 
 /// Makes the demo tenant with its credits and its key, as far as they are missing.
-pub(super) async fn demo(store: &Store, secrets: &Secrets) -> Result<(), Failure> {
+pub(super) async fn demo(
+    store: &Store,
+    peppers: &Peppers,
+    secrets: &Secrets,
+) -> Result<(), Failure> {
     let id: TenantId = DEMO.parse().map_err(Failure::new)?;
     let granted = match store.tenant(&id).await.map_err(Failure::new)? {
         Some(view) => view.account.granted,
@@ -31,9 +35,10 @@ pub(super) async fn demo(store: &Store, secrets: &Secrets) -> Result<(), Failure
         };
         store.grant(grant, &by).await.map_err(Failure::new)?;
     }
-    let digest = digest(secrets.demo_key.expose());
-    let known = store.key_by_digest(&digest).await.map_err(Failure::new)?;
+    let key = secrets.demo_key.expose();
+    let known = peppers.find_key(store, key).await.map_err(Failure::new)?;
     if known.is_none() {
+        let digest = peppers.digest(key);
         let key_id = KeyId::mint(SystemRandom.bits());
         let key = KeyRecord::new(key_id, id, "dev.env".into(), store.now(), digest);
         store.add_key(key, &by).await.map_err(Failure::new)?;
@@ -61,6 +66,7 @@ mod tests {
 
     use super::*;
     use crate::cli::dev::folder::Folder;
+    use crate::config::Config;
 
     #[tokio::test]
     async fn the_demo_tenant_is_made_once_and_keeps_its_key() {
@@ -68,8 +74,13 @@ mod tests {
         let folder = Folder::open(parent.path()).unwrap();
         let secrets = Secrets::of(&folder).unwrap();
         let store = Store::embedded(&folder.store_file(), 1 << 20, Arc::new(SystemClock)).unwrap();
-        demo(&store, &secrets).await.unwrap();
-        demo(&store, &secrets).await.unwrap();
+        let (config, _) = Config::load_from_str(
+            "evolink.api_key = 'sk-0123456789'\nauth.pepper = '0f1e2d3c4b5a69788796a5b4c3d2e1f0'",
+        )
+        .unwrap();
+        let peppers = Peppers::new(&config.auth);
+        demo(&store, &peppers, &secrets).await.unwrap();
+        demo(&store, &peppers, &secrets).await.unwrap();
         let id: TenantId = DEMO.parse().unwrap();
         let view = store.tenant(&id).await.unwrap().unwrap();
         assert_eq!(view.account.granted, CREDITS);

@@ -23,6 +23,8 @@ pub(super) struct Secrets {
     pub(super) callbacks_secret: Secret,
     /// The demo tenant's key.
     pub(super) demo_key: Secret,
+    /// What keys are hashed under.
+    pub(super) pepper: Secret,
 }
 
 /// Where everything listens, once it does.
@@ -39,11 +41,17 @@ impl Secrets {
         let file = folder.secrets_file();
         let shown = file.display();
         match fs::read_to_string(&file) {
-            Ok(text) => Self::read(&text).ok_or_else(|| {
-                Failure::new(format_args!(
-                    "{shown}: can't be understood; remove its folder to start anew"
-                ))
-            }),
+            Ok(text) => {
+                let (secrets, whole) = Self::read(&text, &SystemRandom).ok_or_else(|| {
+                    Failure::new(format_args!(
+                        "{shown}: can't be understood; remove its folder to start anew"
+                    ))
+                })?;
+                if !whole {
+                    folder.replace(&file, &secrets.write())?;
+                }
+                Ok(secrets)
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let secrets = Self::make(&SystemRandom);
                 folder.replace(&file, &secrets.write())?;
@@ -54,24 +62,34 @@ impl Secrets {
     }
 
     fn make(random: &dyn Random) -> Self {
-        let secret = |prefix: &str| Secret::new(format!("{prefix}{:032x}", random.bits()));
+        let secret = |prefix: &str| Self::secret(prefix, random);
         Self {
             evolink_key: secret("sk-sim-"),
             admin_key: secret("admin-"),
             callbacks_secret: secret(""),
             demo_key: secret("sk-"),
+            pepper: secret(""),
         }
     }
 
-    fn read(text: &str) -> Option<Self> {
+    fn secret(prefix: &str, random: &dyn Random) -> Secret {
+        Secret::new(format!("{prefix}{:032x}", random.bits()))
+    }
+
+    /// Those of a file, and whether they were all in it: files of before have no pepper.
+    fn read(text: &str, random: &dyn Random) -> Option<(Self, bool)> {
         let mut values: BTreeMap<String, String> = toml::from_str(text).ok()?;
         let mut take = |name| values.remove(name).map(Secret::new);
-        Some(Self {
+        let pepper = take("pepper");
+        let whole = pepper.is_some();
+        let secrets = Self {
             evolink_key: take("evolink_key")?,
             admin_key: take("admin_key")?,
             callbacks_secret: take("callbacks_secret")?,
             demo_key: take("demo_key")?,
-        })
+            pepper: pepper.unwrap_or_else(|| Self::secret("", random)),
+        };
+        Some((secrets, whole))
     }
 
     fn write(&self) -> String {
@@ -80,6 +98,7 @@ impl Secrets {
             ("admin_key", &self.admin_key),
             ("callbacks_secret", &self.callbacks_secret),
             ("demo_key", &self.demo_key),
+            ("pepper", &self.pepper),
         ];
         let lines = values.map(|(name, secret)| format!("{name} = '{}'\n", secret.expose()));
         format!(
@@ -141,6 +160,14 @@ pub(super) fn pinned(addresses: &Addresses, folder: &Folder, secrets: &Secrets) 
         (
             "store".to_owned(),
             section(vec![("url", Value::from(store))]),
+        ),
+        (
+            "auth".to_owned(),
+            section(vec![
+                ("pepper", secret(&secrets.pepper)),
+                // The keys of folders from before there was one.
+                ("old_peppers", list(&[""])),
+            ]),
         ),
         (
             "admin".to_owned(),
@@ -213,6 +240,17 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_without_a_pepper_gets_one_and_keeps_it() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = Folder::open(parent.path()).unwrap();
+        let before = "evolink_key = 'a'\nadmin_key = 'b'\ncallbacks_secret = 'c'\ndemo_key = 'd'\n";
+        fs::write(folder.secrets_file(), before).unwrap();
+        let secrets = Secrets::of(&folder).unwrap();
+        assert_eq!(secrets.demo_key.expose(), "d");
+        assert_eq!(Secrets::of(&folder).unwrap(), secrets);
+    }
+
+    #[test]
     fn a_damaged_file_is_named_and_not_replaced() {
         let parent = tempfile::tempdir().unwrap();
         let folder = Folder::open(parent.path()).unwrap();
@@ -245,6 +283,7 @@ mod tests {
         );
         assert_eq!(config.evolink.api_key, secrets.evolink_key);
         assert_eq!(config.admin.bootstrap_key, Some(secrets.admin_key));
+        assert_eq!(config.auth.pepper, Some(secrets.pepper));
         assert_eq!(config.store.url, StoreUrl::Embedded(folder.store_file()));
     }
 

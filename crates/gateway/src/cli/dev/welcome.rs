@@ -90,6 +90,7 @@ mod tests {
             admin_key: Secret::new("admin-1"),
             callbacks_secret: Secret::new("callbacks-1"),
             demo_key: Secret::new("sk-1"),
+            pepper: Secret::new("pepper-1"),
         }
     }
 

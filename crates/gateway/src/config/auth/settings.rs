@@ -7,7 +7,9 @@ use figment::value::Value;
 use jsonwebtoken::Algorithm;
 
 use crate::auth::{ClaimPath, Scope};
+use crate::config::reader::check_secret;
 use crate::config::setting::{Raw, Setting};
+use crate::secret::Secret;
 
 /// What can be signed by, as `algorithms` names it.
 const ALGORITHMS: &str =
@@ -27,6 +29,32 @@ impl Setting for Name {
             Ok(Self(text.to_owned()))
         } else {
             Err("must be 1 to 32 characters of a-z, 0-9, `-` and `_`".into())
+        }
+    }
+}
+
+/// Peppers of before. An empty text is the time before there was one.
+pub(super) struct OldPeppers(pub(super) Vec<Option<Secret>>);
+
+impl Setting for OldPeppers {
+    fn read(raw: Raw<'_>) -> Result<Self, String> {
+        let peppers = Vec::<OldPepper>::read(raw)?;
+        Ok(Self(
+            peppers
+                .into_iter()
+                .map(|OldPepper(pepper)| pepper)
+                .collect(),
+        ))
+    }
+}
+
+struct OldPepper(Option<Secret>);
+
+impl Setting for OldPepper {
+    fn read(raw: Raw<'_>) -> Result<Self, String> {
+        match raw.text()? {
+            "" => Ok(Self(None)),
+            text => check_secret(text, super::PEPPER).map(|pepper| Self(Some(pepper))),
         }
     }
 }

@@ -128,6 +128,8 @@ fn the_defaults_are_those_that_others_rely_on() {
     assert_eq!(config.reads.answer_within, Duration::from_secs(2));
     assert_eq!(config.store.url, StoreUrl::Embedded("evogate.redb".into()));
     assert_eq!(config.store.cache, 64 << 20);
+    assert_eq!(config.auth.pepper, None);
+    assert!(config.auth.old_peppers.is_empty());
     assert_eq!(config.auth.failures_per_minute.get(), 60);
     assert!(config.auth.issuers.is_empty());
     assert_eq!(config.admin.bootstrap_key, None);

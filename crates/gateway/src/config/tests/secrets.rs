@@ -15,6 +15,7 @@ fn assert_hidden(shown: &str) {
 #[case("evolink.api_key", 10)]
 #[case("callbacks.secret", 32)]
 #[case("admin.bootstrap_key", 24)]
+#[case("auth.pepper", 32)]
 fn a_secret_is_refused_when_it_is_empty_blank_or_short(#[case] key: &str, #[case] least: usize) {
     let short = "x".repeat(least - 1);
     let padded = format!(" \t{short} \t");
@@ -73,7 +74,9 @@ fn no_secret_is_in_the_debug_print() {
              evolink.api_key = 'sk-{MARK}-{MARK}'
              evolink.proxy = 'http://user:{MARK}@proxy.example.com'
              callbacks.secret = '{MARK}{SECRET}'
-             admin.bootstrap_key = '{MARK}-{SECRET}'"
+             admin.bootstrap_key = '{MARK}-{SECRET}'
+             auth.pepper = '{SECRET}{MARK}'
+             auth.old_peppers = ['{MARK}+{SECRET}', '']"
         ),
         &[],
     );
@@ -93,6 +96,9 @@ fn no_secret_is_in_the_debug_print() {
 #[case("public_url = 'https://user:hunter2@gate.example.com'")]
 #[case("callbacks.secret = 'hunter2'")]
 #[case("admin.bootstrap_key = 'hunter2'")]
+#[case("auth.pepper = 'hunter2'")]
+#[case("auth.old_peppers = ['hunter2']")]
+#[case("auth.old_peppers = 'hunter2'")]
 #[case("store.url = 'redis://:hunter2@redis'")]
 #[case("store.url = 'postgres://user:hunter2@db'")]
 #[case("evolink.api_key = 'hunter2")]
@@ -119,4 +125,19 @@ fn no_secret_is_in_an_error(#[case] file: &str) {
 fn no_secret_of_a_variable_is_in_an_error(#[case] name: &str, #[case] text: &str) {
     let errors = load("", &[(name, text)]).unwrap_err();
     assert_hidden(&format!("{errors} {errors:?}"));
+}
+
+#[test]
+fn peppers_of_before_are_long_enough_and_an_empty_one_is_the_time_without() {
+    let config = sound(&format!("auth.old_peppers = ['{SECRET}', '']"));
+    let old = config.auth.old_peppers;
+    assert_eq!(old.len(), 2);
+    assert_eq!(old[0].as_ref().unwrap().expose(), SECRET);
+    assert_eq!(old[1], None);
+    for list in ["['short']", "'not a list'", "[7]"] {
+        let (key, _) = problem(&format!("auth.old_peppers = {list}"));
+        assert_eq!(key, "auth.old_peppers");
+    }
+    let both = format!("auth.pepper = '{SECRET}'\nauth.old_peppers = ['{SECRET}']");
+    assert_eq!(problem(&both).0, "auth.old_peppers");
 }

@@ -9,6 +9,7 @@ const QUIET: &str = "public_url = 'https://gate.example.com'
 callbacks.secret = '0f1e2d3c4b5a69788796a5b4c3d2e1f0'
 listen.callbacks = '127.0.0.1:8081'
 admin.bootstrap_key = 'adm-0f1e2d3c4b5a69788796a5b4'
+auth.pepper = '3c4b5a69788796a5b4c3d2e1f00f1e2d'
 ";
 
 #[test]
@@ -17,8 +18,9 @@ fn a_careful_configuration_is_not_warned_about() {
 }
 
 #[test]
-fn polling_alone_and_no_admin_are_warned_about() {
-    assert_eq!(warned(""), ["public_url", "admin.bootstrap_key"]);
+fn polling_alone_no_admin_and_no_pepper_are_warned_about() {
+    let keys = ["public_url", "admin.bootstrap_key", "auth.pepper"];
+    assert_eq!(warned(""), keys);
 }
 
 #[test]
@@ -69,4 +71,6 @@ fn a_secret_that_can_be_guessed_is_warned_about() {
     assert_eq!(warned(&settings), ["callbacks.secret"]);
     let settings = QUIET.replace("adm-0f1e2d3c4b5a69788796a5b4", &"x".repeat(30));
     assert_eq!(warned(&settings), ["admin.bootstrap_key"]);
+    let settings = QUIET.replace("3c4b5a69788796a5b4c3d2e1f00f1e2d", &"xy".repeat(16));
+    assert_eq!(warned(&settings), ["auth.pepper"]);
 }
