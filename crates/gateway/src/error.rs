@@ -43,6 +43,33 @@ struct Parts {
     rate: Option<RateState>,
 }
 
+impl Parts {
+    fn said<'a>(&'a self, request_id: Option<&'a str>) -> Said<'a> {
+        Said {
+            message: &self.message,
+            r#type: &self.kind,
+            code: &self.code,
+            param: self.param.as_deref(),
+            details: self.details.as_ref(),
+            request_id,
+        }
+    }
+}
+
+/// An error as bodies show it.
+#[derive(Debug, Serialize)]
+pub struct Said<'a> {
+    message: &'a str,
+    r#type: &'a str,
+    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    param: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+}
+
 /// What is kept of a refusal.
 #[derive(Debug, Clone)]
 pub struct Facts {
@@ -496,22 +523,16 @@ impl ApiError {
         &self.0.code
     }
 
+    /// `error` of the body, without a request's id: for an answer that tells of an error.
+    pub fn said(&self) -> Said<'_> {
+        self.0.said(None)
+    }
+
     /// The complete answer, for the request `request_id`.
     pub(crate) fn render(self, request_id: &str) -> Response {
         #[derive(Serialize)]
         struct Body<'a> {
-            error: Error<'a>,
-        }
-        #[derive(Serialize)]
-        struct Error<'a> {
-            message: &'a str,
-            r#type: &'a str,
-            code: &'a str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            param: Option<&'a str>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            details: Option<&'a Value>,
-            request_id: &'a str,
+            error: Said<'a>,
         }
         let mut parts = *self.0;
         if parts.status == StatusCode::UNAUTHORIZED {
@@ -519,14 +540,7 @@ impl ApiError {
             parts.message = format!("{} (request id: {request_id})", parts.message);
         }
         let body = Body {
-            error: Error {
-                message: &parts.message,
-                r#type: &parts.kind,
-                code: &parts.code,
-                param: parts.param.as_deref(),
-                details: parts.details.as_ref(),
-                request_id,
-            },
+            error: parts.said(Some(request_id)),
         };
         let mut response = (parts.status, axum::Json(body)).into_response();
         if parts.status == StatusCode::UNAUTHORIZED {

@@ -123,7 +123,12 @@ async fn hold_and_send(
             let seconds = permit.err().map(|open| seconds(open.retry_after));
             return Err(ApiError::upstream_unavailable(NOT_ANSWERING, seconds));
         }
-        Err(error) => return Err(not_held(error, &intent.windows)),
+        Err(error) => {
+            if matches!(error, SubmitError::Denied { .. }) {
+                count("denied");
+            }
+            return Err(not_held(error, &intent.windows));
+        }
     };
     let Submitted {
         task,
@@ -195,13 +200,13 @@ async fn hold(
     }
 }
 
-fn not_held(error: SubmitError, windows: &Windows) -> ApiError {
+/// What a submit without its hold is answered with. `windows` say when a window begins anew.
+pub fn not_held(error: SubmitError, windows: &Windows) -> ApiError {
     match error {
         SubmitError::NoTenant | SubmitError::NoKey => ApiError::unauthorized(),
         SubmitError::Suspended => ApiError::suspended(),
         SubmitError::KeyMismatch => ApiError::idempotency_mismatch(),
         SubmitError::Denied { denied, required } => {
-            count("denied");
             ApiError::denied(denied, required, |period| resets(windows, period))
         }
         SubmitError::Hold(HoldError::InsufficientCredits {

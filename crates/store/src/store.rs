@@ -7,7 +7,7 @@ use evogate_models::event::{Attempt, Delivery, DeliveryState};
 use evogate_models::journal::{Entry, Opening};
 use evogate_models::note::Note;
 use evogate_models::retention::Retention;
-use evogate_models::task::Task;
+use evogate_models::task::{Author, Task};
 use evogate_models::view::Shown;
 use evogate_models::{EventId, KeyId, Millis, TaskId, TenantId, Timestamp, UpstreamId};
 use tokio::sync::{Notify, watch};
@@ -20,6 +20,7 @@ use crate::dump::Dump;
 use crate::durability::Durability;
 use crate::embedded::Embedded;
 use crate::error::{StoreError, SubmitError, TenantError, TurnError};
+use crate::prospect::Prospect;
 use crate::record::{KeyRecord, Tenant, TenantView, Verification};
 use crate::refused::Refused;
 use crate::sweep::Retired;
@@ -279,6 +280,16 @@ impl Store {
     /// Takes a hold and makes its task, or finds the task that the same request made before.
     pub async fn submit(&self, submit: Submit) -> Result<Submitted, SubmitError> {
         on!(self.submit(submit))
+    }
+
+    /// What a submit by `author` would meet now, for who wants to know before asking; none without the
+    /// tenant. Nothing is taken.
+    pub async fn prospect(
+        &self,
+        tenant: &TenantId,
+        author: &Author,
+    ) -> Result<Option<Prospect>, StoreError> {
+        on!(self.prospect(tenant, author))
     }
 
     /// Moves a task on.

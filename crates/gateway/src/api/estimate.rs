@@ -1,18 +1,20 @@
 //! `POST /v1/videos/estimate`, and the same for images and audios: the validation and the price of a
-//! submit, with nothing held and nothing sent.
+//! submit, and whether it would be taken now, with nothing held, nothing counted and nothing sent.
 
 use axum::Json;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use evogate_models::credits::Decimal;
 use evogate_models::task::MediaKind;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::amount;
 use crate::auth::{Generate, Scoped};
 use crate::body;
-use crate::error::ApiError;
+use crate::error::{ApiError, Said};
 use crate::state::Gateway;
+use crate::{submit, windows};
 
 #[derive(Serialize)]
 struct Estimate<'a> {
@@ -29,8 +31,21 @@ struct Estimate<'a> {
     usage: Usage,
     /// What the tenant may hold now.
     credits_available: Decimal,
-    /// Would a submit be held?
+    /// Does the balance cover it?
     affordable: bool,
+    /// Would a submit be taken now: by the balance, and by every limit of the tenant, its user and key?
+    admitted: bool,
+    /// What it would be refused with; null when it would not.
+    refusal: Option<Refusal<'a>>,
+}
+
+/// The answer that a submit would get.
+#[derive(Serialize)]
+struct Refusal<'a> {
+    /// The HTTP status.
+    status: u16,
+    /// `error` of the body, without a request's id.
+    error: Said<'a>,
 }
 
 #[derive(Serialize)]
@@ -76,10 +91,15 @@ async fn estimate(
 ) -> Result<Response, ApiError> {
     let body = body::read(request, gateway.config.submit.max_body).await?;
     let generation = super::generations::validate(&gateway, kind, &body)?;
-    let view = gateway.store.tenant(&principal.tenant).await?;
-    let view = view.ok_or_else(ApiError::unauthorized)?;
-    let spec = generation.spec();
-    let available = view.account.available;
+    let author = principal.author();
+    let met = gateway.store.prospect(&principal.tenant, &author).await?;
+    let met = met.ok_or_else(ApiError::unauthorized)?;
+    let (spec, now) = (generation.spec(), gateway.store.now());
+    let zone = windows::time_zone(&met.tenant.quota.time_zone).unwrap_or(TimeZone::UTC);
+    let windows = windows::windows(now, &zone);
+    let judged = met.judge(&spec, generation.estimate, &windows, now);
+    let refusal = judged.err().map(|error| submit::not_held(error, &windows));
+    let available = met.account.available;
     Ok(Json(Estimate {
         object: "generation.estimate",
         model: generation.model.name(),
@@ -93,7 +113,12 @@ async fn estimate(
             assumed: generation.model.assumed(),
         },
         credits_available: amount(available),
-        affordable: view.tenant.quota.unlimited || generation.estimate <= available,
+        affordable: met.tenant.quota.unlimited || generation.estimate <= available,
+        admitted: refusal.is_none(),
+        refusal: refusal.as_ref().map(|error| Refusal {
+            status: error.facts().status,
+            error: error.said(),
+        }),
     })
     .into_response())
 }

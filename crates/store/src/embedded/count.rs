@@ -16,17 +16,6 @@ use crate::usage::{Day, SeenUser, Sums, UsageRow, day};
 const BETWEEN: char = '\u{1f}';
 
 impl Write<'_> {
-    /// The counters of one user (`u`) or key (`k`).
-    pub(super) fn usage_of(
-        &self,
-        tenant: &TenantId,
-        kind: char,
-        name: &str,
-    ) -> Result<Usage, StoreError> {
-        let name = format!("{kind}:{name}");
-        Ok(get(&self.usage, (tenant.as_str(), name.as_str()))?.unwrap_or_default())
-    }
-
     /// Counts what a turn changed.
     pub(super) fn count(
         &mut self,

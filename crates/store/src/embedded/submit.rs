@@ -1,16 +1,17 @@
 //! The one step before a byte goes to EvoLink: repeats found, everything checked, the hold taken.
 
-use evogate_models::Timestamp;
 use evogate_models::idempotency::{self, KeyRecord, RepeatRecord, Verdict};
-use evogate_models::life::submit::{Intent, hold};
-use evogate_models::quota::{Admission, Demand, admit};
-use evogate_models::task::{State, Task};
+use evogate_models::life::submit::hold;
+use evogate_models::quota::Usage;
+use evogate_models::task::{Author, State, Task};
+use evogate_models::{TenantId, Timestamp};
 use redb::ReadableTable as _;
 
 use super::Embedded;
-use super::table::{AccountRecord, Write, encode, get, unavailable};
+use super::table::{AccountRecord, Bytes, Owned, Write, encode, get, unavailable};
 use crate::command::{Submit, Submitted};
 use crate::error::{StoreError, SubmitError, refusals_are_answers};
+use crate::prospect::Prospect;
 use crate::record::Tenant;
 
 impl Embedded {
@@ -19,6 +20,50 @@ impl Embedded {
         self.write(move |tables| refusals_are_answers(tables.submit(&submit, now)))
             .await?
     }
+
+    pub(crate) async fn prospect(
+        &self,
+        tenant: &TenantId,
+        author: &Author,
+    ) -> Result<Option<Prospect>, StoreError> {
+        self.read(|tables| {
+            let Some(known) = get(&tables.tenants()?, tenant.as_str())? else {
+                return Ok(None);
+            };
+            let record: Option<AccountRecord> = get(&tables.accounts()?, tenant.as_str())?;
+            let (usage, keys) = (tables.usage()?, tables.keys()?);
+            prospect(known, &record.unwrap_or_default(), author, &usage, &keys).map(Some)
+        })
+    }
+}
+
+/// What a submit by `author` meets.
+fn prospect(
+    tenant: Tenant,
+    record: &AccountRecord,
+    author: &Author,
+    usage: &impl redb::ReadableTable<Owned, Bytes>,
+    keys: &impl redb::ReadableTable<Owned, Bytes>,
+) -> Result<Prospect, StoreError> {
+    let name = tenant.id.as_str();
+    let counted = |row: String| -> Result<Usage, StoreError> {
+        Ok(get(usage, (name, row.as_str()))?.unwrap_or_default())
+    };
+    let user = author.user.as_deref();
+    let user = user.map(|user| counted(format!("u:{user}"))).transpose()?;
+    let key = match &author.key {
+        None => None,
+        Some(id) => Some((get(keys, (name, id.as_str()))?, counted(format!("k:{id}"))?)),
+    };
+    Ok(Prospect {
+        account: record.account,
+        in_flight: record.in_flight,
+        rate: record.rate,
+        usage: record.usage,
+        user,
+        key,
+        tenant,
+    })
 }
 
 impl Write<'_> {
@@ -56,9 +101,11 @@ impl Write<'_> {
         if record.departed.used_up(&intent.id) || self.task(&intent.tenant, &intent.id)?.is_some() {
             return Err(SubmitError::Exists(intent.id.clone()));
         }
-        let admission = self.admit(&tenant, &record, intent, now)?;
+        let unlimited = tenant.quota.unlimited;
+        let prospect = prospect(tenant, &record, &intent.author, &self.usage, &self.keys)?;
+        let admission = prospect.judge(&intent.spec, intent.estimate, &intent.windows, now)?;
         record.rate = admission.rate;
-        let turn = hold(record.account, tenant.quota.unlimited, intent.clone(), now)?;
+        let turn = hold(record.account, unlimited, intent.clone(), now)?;
         self.remember(&turn.books.task)?;
         let account = turn.books.account;
         let task = self.store_turn(None, record, turn)?;
@@ -67,48 +114,6 @@ impl Write<'_> {
             replay: false,
             account,
             rate: admission.shown,
-        })
-    }
-
-    /// Asks the quota's rule with all that it counts.
-    fn admit(
-        &self,
-        tenant: &Tenant,
-        record: &AccountRecord,
-        intent: &Intent,
-        now: Timestamp,
-    ) -> Result<Admission, SubmitError> {
-        let user = intent.author.user.as_deref();
-        let user = user
-            .map(|user| self.usage_of(&tenant.id, 'u', user))
-            .transpose()?;
-        let key = match &intent.author.key {
-            None => None,
-            Some(id) => {
-                let key: Option<crate::record::KeyRecord> =
-                    get(&self.keys, (tenant.id.as_str(), id.as_str()))?;
-                // Taken away or run out since it was looked at.
-                let key = key
-                    .filter(|key| key.is_live(now))
-                    .ok_or(SubmitError::NoKey)?;
-                Some((self.usage_of(&tenant.id, 'k', id.as_str())?, key.credit_cap))
-            }
-        };
-        let demand = Demand {
-            amount: intent.estimate,
-            model: &intent.spec.model,
-            duration: intent.spec.duration,
-            quality: intent.spec.quality.as_deref(),
-            starts: intent.windows.at(now),
-            in_flight: record.in_flight,
-            rate: record.rate,
-            tenant: record.usage,
-            user,
-            key,
-        };
-        admit(&tenant.quota, &record.account, &demand, now).map_err(|denied| SubmitError::Denied {
-            denied,
-            required: intent.estimate,
         })
     }
 

@@ -9,7 +9,7 @@ use evogate_models::event::DeliveryState;
 use evogate_models::task::State;
 use evogate_models::{Millis, TenantId};
 use evogate_store::dump::Dump;
-use evogate_store::{Store, TaskCommand, TaskFilter};
+use evogate_store::{Store, SubmitError, TaskCommand, TaskFilter};
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, TestCaseError};
 use tokio::runtime::{Builder, Runtime};
@@ -87,6 +87,7 @@ impl World {
     }
 
     async fn step(&mut self, step: &Step) -> Checked {
+        let foreseen = self.foreseen(step).await;
         let answer = step.run(self.store()).await;
         match step {
             Step::Wait(span) => self.place.clock.advance(*span),
@@ -97,7 +98,22 @@ impl World {
         let judged = self.model.judge(step, &answer, &self.dump);
         let context = |error: TestCaseError| TestCaseError::fail(format!("{step:?}: {error}"));
         judged.map_err(context)?;
+        as_foreseen(foreseen, &answer).map_err(context)?;
         self.check(&answer).await.map_err(context)
+    }
+
+    /// What an estimate says of a submit at this moment.
+    async fn foreseen(&self, step: &Step) -> Option<Result<(), SubmitError>> {
+        let Step::Submit(submit) = step else {
+            return None;
+        };
+        let intent = &submit.intent;
+        let met = self.store().prospect(&intent.tenant, &intent.author).await;
+        let now = self.store().now();
+        let judged = met
+            .unwrap()?
+            .judge(&intent.spec, intent.estimate, &intent.windows, now);
+        Some(judged.map(|_| ()))
     }
 
     async fn check(&mut self, answer: &Answer) -> Checked {
@@ -250,6 +266,24 @@ impl World {
         self.place.close().await;
         Ok(())
     }
+}
+
+/// An estimate and the submit after it agree on what the quota, the key and the tenant allow.
+fn as_foreseen(foreseen: Option<Result<(), SubmitError>>, answer: &Answer) -> Checked {
+    let (Some(foreseen), Answer::Submit(answer)) = (foreseen, answer) else {
+        return Ok(());
+    };
+    match answer {
+        Ok(submitted) if submitted.replay => {}
+        Ok(_) => prop_assert_eq!(foreseen, Ok(())),
+        Err(error) => match error {
+            SubmitError::Suspended | SubmitError::NoKey | SubmitError::Denied { .. } => {
+                prop_assert_eq!(foreseen.as_ref().err(), Some(error));
+            }
+            _ => {}
+        },
+    }
+    Ok(())
 }
 
 /// Journals and timelines only grow at their ends, and what ended does not change for its tenant.
