@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use evogate_tests::{Micro, Rig, Tenant, Way, assert_books};
+use evogate_tests::{Caller as _, Micro, Rig, Tenant, Way, assert_books, until};
 use serde_json::json;
 
 #[tokio::test]
@@ -217,4 +217,27 @@ async fn a_refusal_after_the_client_got_its_task_reads_as_failed_with_evolinks_e
         "the webhook has what a read gives"
     );
     assert_books(&rig.admin, &rig.sim).await;
+}
+
+#[tokio::test]
+async fn the_prompt_of_a_refused_submit_is_kept_only_where_ops_say_so() {
+    let builder = Rig::builder().set("refused.keep_prompts", true);
+    let rig = builder.start().await;
+    let mut video = Tenant::video("an elephant in the room");
+    video["duration"] = json!(99);
+    rig.team
+        .submit(&video)
+        .await
+        .error(400, "invalid_parameter");
+    let kept = until("it is kept", async || {
+        let list = rig.admin.get("/admin/v1/refused").await.ok();
+        let first = list["data"].as_array()?.first()?.clone();
+        Some(first)
+    })
+    .await;
+    assert_eq!(kept["prompt"], "an elephant in the room", "{kept}");
+    assert!(
+        !rig.gateway.log().contains("elephant"),
+        "nor is it in the log"
+    );
 }

@@ -13,6 +13,7 @@ mod listen;
 mod log;
 mod problem;
 mod reader;
+mod refused;
 mod rules;
 mod setting;
 mod store;
@@ -38,6 +39,7 @@ pub use hosts::ProxyUrl;
 pub use listen::{Admin, Callbacks, Listen, Shutdown};
 pub use log::{Log, LogFormat};
 pub use problem::{ConfigErrors, Problem, Warning};
+pub use refused::Refused;
 pub use store::{StoreConfig, StoreUrl};
 pub use tasks::{Journal, Reads, Submit, Tasks};
 pub(crate) use units::parse_duration;
@@ -63,6 +65,8 @@ pub struct Config {
     pub journal: Journal,
     /// When a client asks for a task.
     pub reads: Reads,
+    /// What is kept of refused submits.
+    pub refused: Refused,
     /// Where everything is kept.
     pub store: StoreConfig,
     /// The identity providers.
@@ -142,6 +146,7 @@ impl Config {
         let tasks = Tasks::read(from);
         let journal = Journal::read(from);
         let reads = Reads::read(from);
+        let refused = Refused::read(from);
         let store = StoreConfig::read(from);
         let auth = Auth::read(from);
         let admin = Admin::read(from);
@@ -157,6 +162,7 @@ impl Config {
             tasks: tasks?,
             journal: journal?,
             reads: reads?,
+            refused: refused?,
             store: store?,
             auth: auth?,
             admin: admin?,

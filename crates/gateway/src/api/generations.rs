@@ -60,13 +60,14 @@ async fn generate(
     request: Request,
 ) -> Result<Response, ApiError> {
     let route = request.uri().path().to_owned();
-    let refusals = Refusals {
+    let mut refusals = Refusals {
         gateway: &gateway,
         principal: &principal,
         context: &context,
         route,
+        prompt: None,
     };
-    match submit_request(&gateway, &principal, &context, kind, request).await {
+    match submit_request(&mut refusals, kind, request).await {
         Ok(response) => Ok(response),
         Err(error) => {
             refusals.note(&error);
@@ -76,14 +77,19 @@ async fn generate(
 }
 
 async fn submit_request(
-    gateway: &Gateway,
-    principal: &Principal,
-    context: &Context,
+    refusals: &mut Refusals<'_>,
     kind: MediaKind,
     request: Request,
 ) -> Result<Response, ApiError> {
+    let Refusals {
+        gateway,
+        principal,
+        context,
+        ..
+    } = *refusals;
     let idempotency_key = idempotency_key(&request)?;
     let body = body::read(request, gateway.config.submit.max_body).await?;
+    refusals.read(&body);
     let generation = validate(gateway, kind, &body)?;
     let now = gateway.store.now();
     let tenant = gateway

@@ -2,6 +2,7 @@
 //! what was wrong. Best effort, and never in the way of the answer.
 
 use evogate_store::refused::Refused;
+use serde::Deserialize;
 
 use crate::auth::Principal;
 use crate::context::Context;
@@ -14,9 +15,27 @@ pub(super) struct Refusals<'a> {
     pub(super) principal: &'a Principal,
     pub(super) context: &'a Context,
     pub(super) route: String,
+    /// The prompt, where ops switched on that it is kept.
+    pub(super) prompt: Option<String>,
 }
 
+/// The longest prompt that is kept, in characters.
+const LONGEST: usize = 10_000;
+
 impl Refusals<'_> {
+    /// Takes the prompt out of the body, if it is to be kept and there is one that can be read.
+    pub(super) fn read(&mut self, body: &[u8]) {
+        #[derive(Deserialize)]
+        struct Body {
+            prompt: String,
+        }
+        if !self.gateway.config.refused.keep_prompts {
+            return;
+        }
+        let read: Option<Body> = serde_json::from_slice(body).ok();
+        self.prompt = read.map(|body| body.prompt.chars().take(LONGEST).collect());
+    }
+
     /// Keeps the refusal, in the background. Failures of ours are in the log, not here.
     pub(super) fn note(self, error: &ApiError) {
         let facts = error.facts();
@@ -34,7 +53,7 @@ impl Refusals<'_> {
             code: facts.code,
             message: facts.message,
             params: facts.params,
-            prompt: None,
+            prompt: self.prompt,
         };
         let gateway = self.gateway.clone();
         self.gateway.background.spawn(async move {

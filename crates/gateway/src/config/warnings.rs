@@ -31,6 +31,7 @@ pub(super) fn collect(config: &Config) -> Vec<Warning> {
     found.about_evolink(config);
     found.about_times(config);
     found.about_webhooks(config);
+    found.about_privacy(config);
     found.0
 }
 
@@ -169,6 +170,15 @@ impl Warnings {
             self.add(
                 "shutdown.drain_timeout",
                 "is below submit.answer_within: a stop may cut off clients that wait for their answer",
+            );
+        }
+    }
+
+    fn about_privacy(&mut self, config: &Config) {
+        if config.refused.keep_prompts {
+            self.add(
+                "refused.keep_prompts",
+                "is on: prompts of refused submits are kept for 7 days, and admins can read them",
             );
         }
     }

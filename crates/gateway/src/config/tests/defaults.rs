@@ -126,6 +126,7 @@ fn the_defaults_are_those_that_others_rely_on() {
     assert_eq!(config.journal.retention, Duration::from_hours(400 * 24));
     assert_eq!(config.reads.refresh_after, Duration::from_secs(5));
     assert_eq!(config.reads.answer_within, Duration::from_secs(2));
+    assert!(!config.refused.keep_prompts);
     assert_eq!(config.store.url, StoreUrl::Embedded("evogate.redb".into()));
     assert_eq!(config.store.cache, 64 << 20);
     assert_eq!(config.auth.pepper, None);

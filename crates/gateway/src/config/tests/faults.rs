@@ -107,6 +107,7 @@ fn a_section_is_a_table(#[case] setting: &str, #[case] key: &str) {
 #[case("journal.retention", "'47h'")]
 #[case("reads.refresh_after", "'99ms'")]
 #[case("reads.answer_within", "'26s'")]
+#[case("refused.keep_prompts", "'yes'")]
 #[case("store.url", "'evogate.redb'")]
 #[case("store.url", "'embedded:'")]
 #[case("store.url", "'redis://127.0.0.1:6379'")]

@@ -43,6 +43,7 @@ fn a_public_url_without_a_listener_of_its_own_is_warned_about() {
 #[case("submit.unknown_deadline = '59s'", "submit.unknown_deadline")]
 #[case("tasks.deadline = '23h'", "tasks.deadline")]
 #[case("shutdown.drain_timeout = '19s'", "shutdown.drain_timeout")]
+#[case("refused.keep_prompts = true", "refused.keep_prompts")]
 #[case("webhooks.allow_networks = ['0.0.0.0/0']", "webhooks.allow_networks")]
 #[case("webhooks.allow_networks = ['::/0']", "webhooks.allow_networks")]
 fn a_risky_setting_is_warned_about(#[case] setting: &str, #[case] key: &str) {
