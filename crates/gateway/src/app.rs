@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evogate_models::time::millis;
-use evogate_store::{Store, StoreError, SystemClock, SystemRandom};
+use evogate_store::{Durability, Store, StoreError, SystemClock, SystemRandom};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::Auth;
 use crate::background::Background;
 use crate::breaker::Breaker;
-use crate::config::{Config, StoreUrl};
+use crate::config::{Config, StoreConfig, StoreUrl};
 use crate::content::Files;
 use crate::evolink::{EvoLink, EvoLinkError};
 use crate::heal::Matcher;
@@ -23,7 +23,7 @@ use crate::reads::Reads;
 use crate::state::{Gateway, Parts};
 use crate::token::Tokens;
 use crate::webhooks::{self, Deliverer};
-use crate::{ops, reconcile, router, server, sweep};
+use crate::{durability, ops, reconcile, router, server, sweep};
 
 /// Metrics that are kept as samples are folded this often, or memory grows.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -42,6 +42,9 @@ pub enum StartError {
     /// The store can't be opened.
     #[error("store.url: {0}")]
     Store(#[from] StoreError),
+    /// The store can lose what it answers, and must not.
+    #[error("store.require_durable is set, but the store can lose what it answers:{0}")]
+    NotDurable(String),
     /// There is no way to EvoLink.
     #[error(transparent)]
     EvoLink(#[from] EvoLinkError),
@@ -53,13 +56,37 @@ pub enum StartError {
     Socket(#[from] io::Error),
 }
 
+impl StartError {
+    fn not_durable(durability: &Durability) -> Self {
+        let losing = durability.gaps.iter().filter(|gap| gap.kind.loses());
+        let lines: Vec<String> = losing
+            .map(|gap| format!("\n  {}: {gap}", gap.kind.code()))
+            .collect();
+        Self::NotDurable(lines.concat())
+    }
+}
+
+/// Opens the store that the settings name.
+#[expect(clippy::unused_async, reason = "Redis is asked when it is opened")]
+async fn open(config: &StoreConfig) -> Result<Store, StoreError> {
+    match &config.url {
+        StoreUrl::Embedded(path) => Store::embedded(path, config.cache, Arc::new(SystemClock)),
+        StoreUrl::Redis(_) => Err(StoreError::Unavailable(
+            "this build has only the embedded engine; write embedded:FILE".to_owned(),
+        )),
+    }
+}
+
 impl Server {
     /// Opens the store and starts everything that runs.
-    pub fn start(config: Config, listeners: Listeners) -> Result<Self, StartError> {
-        let StoreUrl::Embedded(path) = &config.store.url;
+    pub async fn start(config: Config, listeners: Listeners) -> Result<Self, StartError> {
         ops::recorder();
         let clock = Arc::new(SystemClock);
-        let store = Store::embedded(path, config.store.cache, clock.clone())?;
+        let store = open(&config.store).await?;
+        let durability = store.durability().await;
+        if config.store.require_durable && !durability.is_guaranteed() {
+            return Err(StartError::not_durable(&durability));
+        }
         let own = addresses(&listeners)?;
         let tokens = match (&config.callbacks.public_url, &config.callbacks.secret) {
             (Some(url), Some(secret)) => Some(Tokens::new(
@@ -70,7 +97,9 @@ impl Server {
             _ => None,
         };
         let background = Background::default();
+        let required = config.store.require_durable;
         let gateway = Gateway::from(Parts {
+            durability: Arc::new(durability::Watch::new(durability, required)),
             auth: Auth::new(&config.auth, clock.clone(), background.clone())?,
             evolink: EvoLink::new(&config.evolink, clock.clone())?,
             breaker: Arc::new(Breaker::new(&config.submit, clock)),
@@ -143,6 +172,8 @@ fn start_workers(gateway: &Gateway) -> Result<(), StartError> {
         Arc::clone(&gateway.random),
     )?;
     background.spawn(deliverer.run(background.clone()));
+    let watch = Arc::clone(&gateway.durability);
+    background.spawn(watch.run(gateway.store.clone(), background.clone()));
     let stopping = background.clone();
     background.spawn(async move {
         while !stopping.is_stopping() {

@@ -17,6 +17,7 @@ pub mod context;
 pub mod csv;
 #[cfg(test)]
 mod docs_test;
+pub mod durability;
 pub mod envelope;
 pub mod error;
 pub mod evolink;

@@ -10,6 +10,9 @@ pub const AUTH_FAILURES: &str = "evogate_auth_failures_total";
 pub const IDENTITY_KEYS: &str = "evogate_identity_keys_total";
 /// Answers that the store could not give.
 pub const STORE_ERRORS: &str = "evogate_store_errors_total";
+/// What the store's set-up does not promise: on how many servers, by kind of gap. All 0: nothing that was
+/// answered is lost.
+pub const DURABILITY_GAP: &str = "evogate_store_durability_gap";
 /// Submits by outcome.
 pub const SUBMITS: &str = "evogate_submits_total";
 /// Reads of tasks by source: cache, store, upstream.

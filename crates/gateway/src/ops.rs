@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use evogate_store::Gap;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::json;
 
@@ -50,16 +51,34 @@ pub async fn readyz(gateway: Gateway) -> Response {
         return not_ready("draining");
     }
     match gateway.store.ping().await {
-        Ok(()) => Json(json!({
-            "status": "ready",
-            "breaker": gateway.breaker.state().as_str(),
-        }))
-        .into_response(),
+        Ok(()) if !gateway.durability.admits() => {
+            not_ready("the store can lose what it answers, and store.require_durable is set")
+        }
+        Ok(()) => {
+            let durability = gateway.durability.last();
+            Json(json!({
+                "status": "ready",
+                "breaker": gateway.breaker.state().as_str(),
+                "durable": durability.is_guaranteed(),
+                "durability_gaps": durability.gaps.iter().map(gap).collect::<Vec<_>>(),
+            }))
+            .into_response()
+        }
         Err(error) => {
             tracing::error!(%error, "not ready");
             not_ready("the store is unavailable")
         }
     }
+}
+
+fn gap(gap: &Gap) -> serde_json::Value {
+    json!({
+        "gap": gap.kind.code(),
+        "loses": gap.kind.loses(),
+        "server": gap.server,
+        "seen": gap.seen,
+        "consequence": gap.kind.consequence(),
+    })
 }
 
 fn not_ready(why: &str) -> Response {

@@ -13,6 +13,7 @@ use crate::background::Background;
 use crate::breaker::Breaker;
 use crate::config::Config;
 use crate::content::Files;
+use crate::durability::Watch;
 use crate::evolink::EvoLink;
 use crate::heal::Matcher;
 use crate::reads::Reads;
@@ -29,6 +30,8 @@ pub struct Parts {
     pub config: Config,
     /// Everything that must survive.
     pub store: Store,
+    /// What the store can lose.
+    pub durability: Arc<Watch>,
     /// Who may call.
     pub auth: Auth,
     /// The way to EvoLink.

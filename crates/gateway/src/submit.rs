@@ -115,11 +115,15 @@ async fn hold_and_send(
     }
     let kind = intent.spec.kind;
     let permit = gateway.breaker.permit();
-    let may_create = permit.is_ok() && !gateway.background.is_stopping();
+    let durable = gateway.durability.admits();
+    let may_create = permit.is_ok() && durable && !gateway.background.is_stopping();
     let held = match hold(gateway, &mut intent, policy, may_create).await {
         Ok(held) => held,
         Err(SubmitError::NotNow) => {
             count("not_now");
+            if !durable {
+                return Err(ApiError::store_unavailable());
+            }
             let seconds = permit.err().map(|open| seconds(open.retry_after));
             return Err(ApiError::upstream_unavailable(NOT_ANSWERING, seconds));
         }

@@ -105,6 +105,7 @@ impl Store {
     }
 
     /// What the set-up can lose, asked now.
+    #[expect(clippy::unused_async, reason = "Redis is asked")]
     pub async fn durability(&self) -> Durability {
         match &self.engine {
             // Each commit is on the disk before it is answered.

@@ -67,7 +67,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let (config, _) = Config::load_pinned(&pinned, environment())?;
     logging::init(&config.log);
     let peppers = Peppers::new(&config.auth);
-    let gateway = Server::start(config, listeners).map_err(Failure::new)?;
+    let gateway = Server::start(config, listeners)
+        .await
+        .map_err(Failure::new)?;
     seed::demo(gateway.store(), &peppers, &secrets).await?;
     let welcome = Welcome {
         addresses,

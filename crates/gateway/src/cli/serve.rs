@@ -30,6 +30,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let listeners = Listeners::bind(&config.listen)
         .await
         .map_err(Failure::new)?;
-    let gateway = Server::start(config, listeners).map_err(Failure::new)?;
+    let gateway = Server::start(config, listeners)
+        .await
+        .map_err(Failure::new)?;
     run_until_stopped(gateway, signals).await
 }

@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::hosts::{BaseUrl, is_loopback, leads_to, same_origin};
 use super::reader::Reader;
+use super::store::StoreUrl;
 use super::tasks::{DAY, Journal, Tasks};
 use super::units::show_duration;
 use crate::token::GRACE;
@@ -20,6 +22,7 @@ pub(super) fn check(from: &mut Reader) {
     callbacks_are_sound(from);
     secrets_are_distinct(from);
     what_is_needed_is_kept(from);
+    tls_to_the_store_is_whole(from);
 }
 
 fn listeners_are_distinct(from: &mut Reader) {
@@ -36,6 +39,25 @@ fn listeners_are_distinct(from: &mut Reader) {
                 };
                 from.problem(key, format!("is the same address as {earlier}{hint}"));
             }
+        }
+    }
+}
+
+fn tls_to_the_store_is_whole(from: &mut Reader) {
+    let keys = ["store.tls_ca", "store.tls_certificate", "store.tls_key"];
+    let file = |from: &Reader, key| from.peek::<PathBuf>(key).is_some();
+    if let Some(url) = from.peek::<StoreUrl>("store.url") {
+        let encrypted = matches!(url, StoreUrl::Redis(url) if url.is_encrypted());
+        for key in keys {
+            if !encrypted && file(from, key) {
+                from.problem(key, "is set, but store.url is no rediss:// URL");
+            }
+        }
+    }
+    let (one, other) = ("store.tls_certificate", "store.tls_key");
+    for (key, missing) in [(one, other), (other, one)] {
+        if file(from, key) && !file(from, missing) {
+            from.problem(key, format!("needs {missing} beside it"));
         }
     }
 }

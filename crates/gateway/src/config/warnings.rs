@@ -9,7 +9,7 @@ use url::Url;
 use super::hosts::is_loopback;
 use super::problem::Warning;
 use super::units::show_duration;
-use super::{Config, Issuer, KeysFrom};
+use super::{Config, Issuer, KeysFrom, StoreUrl};
 use crate::secret::Secret;
 
 /// EvoLink forgets a task after this long (tutorial).
@@ -32,6 +32,7 @@ pub(super) fn collect(config: &Config) -> Vec<Warning> {
     found.about_times(config);
     found.about_webhooks(config);
     found.about_privacy(config);
+    found.about_store(config);
     found.0
 }
 
@@ -119,6 +120,17 @@ impl Warnings {
                 self.add("auth.pepper", "has few different characters");
             }
             Some(_) => {}
+        }
+    }
+
+    fn about_store(&mut self, config: &Config) {
+        if let StoreUrl::Redis(url) = &config.store.url
+            && url.bares_password()
+        {
+            self.add(
+                "store.url",
+                "sends its password to another machine unencrypted; rediss:// is by TLS",
+            );
         }
     }
 

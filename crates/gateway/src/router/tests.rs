@@ -57,7 +57,7 @@ impl World {
             callbacks: None,
             ops,
         };
-        let server = Server::start(config, listeners).unwrap();
+        let server = Server::start(config, listeners).await.unwrap();
         for id in ["team", "other"] {
             let secret = vec![7; 32];
             let tenant = Tenant::new(

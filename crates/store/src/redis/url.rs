@@ -108,9 +108,9 @@ pub enum RedisUrlError {
     /// A socket URL without a path.
     #[error("names no socket, as in redis+unix:///run/redis/redis.sock")]
     NoSocket,
-    /// An unknown parameter.
-    #[error("has the parameter {0:?}, which is none of {1}")]
-    Parameter(String, &'static str),
+    /// An unknown parameter. It isn't named, for it may be the rest of a password with a `?`.
+    #[error("has a parameter that is none of {0} (in a password, ? is written %3F)")]
+    Parameter(&'static str),
     /// TLS parameters on a URL without TLS.
     #[error("has TLS parameters, but its scheme is without TLS: write rediss instead of redis")]
     NotEncrypted,
@@ -128,9 +128,20 @@ impl RedisUrl {
         self.encrypted
     }
 
-    /// Whether a password is part of it.
-    pub fn has_password(&self) -> bool {
-        self.login.password.is_some()
+    /// Whether a password travels to another machine as it is.
+    pub fn bares_password(&self) -> bool {
+        let here = |address: &Address| {
+            let ip = address.host.parse::<std::net::IpAddr>();
+            address.host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+        };
+        let local = match &self.place {
+            Place::Server(address) => here(address),
+            Place::Socket(_) => true,
+            Place::Sentinel { sentinels, .. } => sentinels.iter().all(here),
+            Place::Cluster(seeds) => seeds.iter().all(here),
+        };
+        let has = self.login.password.is_some() || self.sentinel_login.password.is_some();
+        has && !self.encrypted && !local
     }
 
     /// The same place, with these files where the URL itself names none.
@@ -235,7 +246,7 @@ impl RedisUrl {
                 "sentinel_password" if kind == Kind::Sentinel => {
                     self.sentinel_login.password = Some(value);
                 }
-                _ => return Err(RedisUrlError::Parameter(name.to_owned(), kind.parameters())),
+                _ => return Err(RedisUrlError::Parameter(kind.parameters())),
             }
         }
         if !self.encrypted && self.files != TlsFiles::default() {

@@ -58,7 +58,7 @@ impl Gateway {
             listeners.api.local_addr().unwrap(),
             listeners.ops.local_addr().unwrap(),
         );
-        let server = Server::start(config, listeners).unwrap();
+        let server = Server::start(config, listeners).await.unwrap();
         let stop = CancellationToken::new();
         let running = Background::default().spawn(server.run(stop.clone()));
         let gateway = Self {

@@ -129,6 +129,10 @@ fn the_defaults_are_those_that_others_rely_on() {
     assert!(!config.refused.keep_prompts);
     assert_eq!(config.store.url, StoreUrl::Embedded("evogate.redb".into()));
     assert_eq!(config.store.cache, 64 << 20);
+    assert_eq!(config.store.shards, 16);
+    assert_eq!(config.store.timeout, Duration::from_millis(800));
+    assert!(!config.store.require_durable);
+    assert!(!config.store.wait_aof);
     assert_eq!(config.auth.pepper, None);
     assert!(config.auth.old_peppers.is_empty());
     assert_eq!(config.auth.failures_per_minute.get(), 60);

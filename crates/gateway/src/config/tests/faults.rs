@@ -110,8 +110,14 @@ fn a_section_is_a_table(#[case] setting: &str, #[case] key: &str) {
 #[case("refused.keep_prompts", "'yes'")]
 #[case("store.url", "'evogate.redb'")]
 #[case("store.url", "'embedded:'")]
-#[case("store.url", "'redis://127.0.0.1:6379'")]
-#[case("store.url", "'rediss://127.0.0.1:6379'")]
+#[case("store.url", "'redis://127.0.0.1:port'")]
+#[case("store.url", "'redis+sentinel://127.0.0.1'")]
+#[case("store.url", "'valkey://127.0.0.1:6379'")]
+#[case("store.shards", "0")]
+#[case("store.timeout", "'20ms'")]
+#[case("store.require_durable", "'always'")]
+#[case("store.wait_aof", "1")]
+#[case("store.tls_ca", "'/etc/ca.pem'")]
 #[case("store.cache", "'1KiB'")]
 #[case("webhooks.allow_networks", "['corp']")]
 #[case("webhooks.allow_hosts", "['a b']")]
@@ -131,10 +137,18 @@ fn a_wrong_value_names_its_key(#[case] key: &str, #[case] value: &str) {
 }
 
 #[test]
-fn a_redis_url_is_refused_by_name_and_not_quoted() {
-    let (_, reason) = problem("store.url = 'redis://user:hunter2hunter2@10.0.0.1'");
-    assert!(reason.contains("only the embedded engine"), "{reason}");
+fn a_wrong_redis_url_is_refused_with_the_reason_and_not_quoted() {
+    let (_, reason) = problem("store.url = 'redis://user:hunter2hunter2@10.0.0.1,10.0.0.2'");
+    assert!(reason.contains("redis+sentinel://"), "{reason}");
     assert!(!reason.contains("hunter2"), "{reason}");
+}
+
+#[test]
+fn a_certificate_for_the_store_needs_its_key() {
+    let url = "store.url = 'rediss://10.0.0.1'\n";
+    let (key, reason) = problem(&format!("{url}store.tls_certificate = '/etc/cert.pem'"));
+    assert_eq!(key, "store.tls_certificate");
+    assert!(reason.contains("store.tls_key"), "{reason}");
 }
 
 #[test]

@@ -99,7 +99,9 @@ fn no_secret_is_in_the_debug_print() {
 #[case("auth.pepper = 'hunter2'")]
 #[case("auth.old_peppers = ['hunter2']")]
 #[case("auth.old_peppers = 'hunter2'")]
-#[case("store.url = 'redis://:hunter2@redis'")]
+#[case("store.url = 'redis://:hunter2@redis/x'")]
+#[case("store.url = 'redis://hunter2@redis'")]
+#[case("store.url = 'redis+sentinel://:hunter2@redis'")]
 #[case("store.url = 'postgres://user:hunter2@db'")]
 #[case("evolink.api_key = 'hunter2")]
 #[case("evolink.api_key = hunter2")]
@@ -121,7 +123,7 @@ fn no_secret_is_in_an_error(#[case] file: &str) {
 #[case("EVOGATE__EVOLINK", "hunter2")]
 #[case("EVOGATE__CALLBACKS__SECRET", "hunter2")]
 #[case("EVOGATE__", "hunter2")]
-#[case("EVOGATE__STORE__URL", "redis://:hunter2@redis")]
+#[case("EVOGATE__STORE__URL", "redis://:hunter2@redis,redis")]
 fn no_secret_of_a_variable_is_in_an_error(#[case] name: &str, #[case] text: &str) {
     let errors = load("", &[(name, text)]).unwrap_err();
     assert_hidden(&format!("{errors} {errors:?}"));

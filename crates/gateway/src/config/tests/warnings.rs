@@ -46,6 +46,7 @@ fn a_public_url_without_a_listener_of_its_own_is_warned_about() {
 #[case("refused.keep_prompts = true", "refused.keep_prompts")]
 #[case("webhooks.allow_networks = ['0.0.0.0/0']", "webhooks.allow_networks")]
 #[case("webhooks.allow_networks = ['::/0']", "webhooks.allow_networks")]
+#[case("store.url = 'redis://:hunter2@10.0.0.1'", "store.url")]
 fn a_risky_setting_is_warned_about(#[case] setting: &str, #[case] key: &str) {
     assert_eq!(warned(&format!("{QUIET}{setting}")), [key]);
 }

@@ -30,6 +30,44 @@ async fn an_append_only_file_that_is_always_written_through_has_no_gap() {
     assert!(durability.is_guaranteed());
 }
 
+/// What ops are told to run, with its user.
+#[tokio::test]
+async fn the_configuration_that_ships_has_no_gap_and_its_user_can_do_everything() {
+    let shipped = include_str!("../../../../../deploy/redis.conf");
+    let mut options = Options::default();
+    for line in shipped.lines() {
+        let place = ["dir ", "port ", "bind "]
+            .iter()
+            .any(|name| line.starts_with(name));
+        if !line.starts_with('#') && !line.is_empty() && !place {
+            options = options.directive(line);
+        }
+    }
+    let user = shipped
+        .lines()
+        .find_map(|line| line.strip_prefix("#   user evogate on >PASSWORD "))
+        .expect("the user in the comment");
+    let server = Server::with(options.user("evogate", "pass", user));
+    let link = link(&server.url());
+    assert_eq!(check(&link, false).await, Durability::guaranteed());
+    for command in [
+        "SET {eg:1}x 1",
+        "GET {eg:1}x",
+        "SCAN 0",
+        "TIME",
+        "ROLE",
+        "PUBLISH eg:due 1",
+    ] {
+        let mut words = command.split(' ');
+        let mut asked = redis::cmd(words.next().unwrap_or_default());
+        asked.arg(words.collect::<Vec<_>>());
+        let answer = link.command(asked).await;
+        assert!(answer.is_ok(), "{command}: {answer:?}");
+    }
+    let refused = link.command(redis::cmd("FLUSHALL")).await;
+    assert!(refused.is_err(), "{refused:?}");
+}
+
 #[tokio::test]
 async fn each_setting_that_loses_something_is_a_gap_as_soon_as_it_is_made() {
     let server = Server::start();
