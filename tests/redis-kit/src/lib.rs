@@ -5,7 +5,8 @@
 //! limit. Everything here blocks: a server is ready within a few hundredths of a second.
 //!
 //! `EVOGATE_TEST_REDIS_SERVER` names another server binary than the `redis-server` on the path (Redis of
-//! another version, or Valkey).
+//! another version, or Valkey). A gateway of the test kit is put on a server by its setting:
+//! `Rig::builder().set("store.url", server.url())`.
 
 mod certificates;
 mod cluster;

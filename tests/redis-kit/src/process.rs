@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-/// The server program. Debian has the sentinel in the same binary.
-fn program() -> PathBuf {
-    std::env::var_os("EVOGATE_TEST_REDIS_SERVER")
+/// The server program, which is the sentinel's as well; `newest`: one of a later version, where there is one.
+fn program(newest: bool) -> PathBuf {
+    let newest = newest.then(|| std::env::var_os("EVOGATE_TEST_NEWEST_REDIS_SERVER"));
+    newest
+        .flatten()
+        .or_else(|| std::env::var_os("EVOGATE_TEST_REDIS_SERVER"))
         .unwrap_or_else(|| "redis-server".into())
         .into()
 }
@@ -20,11 +23,11 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn start(folder: &Path, newest: bool, arguments: &[&str]) -> Self {
         let log = folder.join("log");
         let file = File::options().create(true).append(true).open(&log);
         let file = file.expect("a log file");
-        let program = program();
+        let program = program(newest);
         let child = Command::new(&program)
             .args(arguments)
             .current_dir(folder)

@@ -92,7 +92,7 @@ impl Sentinel {
         ];
         let file = folder.path().join("sentinel.conf");
         fs::write(file, lines.join("\n") + "\n").expect("a configuration");
-        let process = Process::start(folder.path(), &["sentinel.conf", "--sentinel"]);
+        let process = Process::start(folder.path(), false, &["sentinel.conf", "--sentinel"]);
         Self {
             _process: process,
             port,

@@ -26,6 +26,7 @@ pub enum Fsync {
 #[derive(Debug, Clone)]
 pub struct Options {
     fsync: Fsync,
+    newest: bool,
     port: bool,
     tls: Option<Certificates>,
     client_certificate: bool,
@@ -38,6 +39,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             fsync: Fsync::Always,
+            newest: false,
             port: false,
             tls: None,
             client_certificate: false,
@@ -52,6 +54,13 @@ impl Options {
     #[must_use]
     pub fn fsync(mut self, fsync: Fsync) -> Self {
         self.fsync = fsync;
+        self
+    }
+
+    /// Of the newest version that is there: `EVOGATE_TEST_NEWEST_REDIS_SERVER`, which `tests/run` sets.
+    #[must_use]
+    pub fn newest(mut self) -> Self {
+        self.newest = true;
         self
     }
 
@@ -139,7 +148,7 @@ impl Server {
         if !file.exists() {
             fs::write(&file, self.configuration()).expect("a configuration");
         }
-        let process = Process::start(self.folder.path(), &["redis.conf"]);
+        let process = Process::start(self.folder.path(), self.options.newest, &["redis.conf"]);
         self.process = Some(process);
         until("Redis answers", || {
             let process = self.process.as_mut().expect("a process");

@@ -21,9 +21,11 @@ use super::script::Call;
 use super::work::Work;
 use crate::error::StoreError;
 
-/// How often the cluster is looked at when nothing is wrong, and when something is.
+/// How often the cluster is looked at when nothing is wrong.
 const CALM: Duration = Duration::from_secs(15);
+/// How often when something is: this first, then twice as long each time, up to the second.
 const ALARMED: Duration = Duration::from_millis(250);
+const LONGEST_ALARMED: Duration = Duration::from_secs(1);
 /// A slot on the move is asked for again after this long.
 const ON_THE_MOVE: Duration = Duration::from_millis(20);
 /// A call that was sent elsewhere this often is given up.
@@ -191,6 +193,7 @@ impl Cluster {
     /// Looks at the cluster now and then, and soon when something is wrong.
     async fn watch(self: Arc<Self>) {
         let mut turn = 0;
+        let mut pause = ALARMED;
         loop {
             let seen = self.look(turn).await;
             turn = turn.wrapping_add(1);
@@ -210,10 +213,12 @@ impl Cluster {
                 }
             };
             if calm {
+                pause = ALARMED;
                 let _ = timeout(CALM, self.wrong.notified()).await;
             }
             // Many calls fail at the same time, and one look is enough for all.
-            sleep(ALARMED).await;
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_ALARMED);
         }
     }
 
