@@ -5,3 +5,4 @@ mod failures;
 mod fence;
 mod kinds;
 mod kit;
+mod listen;
