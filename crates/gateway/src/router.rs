@@ -111,6 +111,7 @@ routes! {
     GET    "/admin/v1/tenants/{id}/journal"               Viewer  admin::journal::list,
     GET    "/admin/v1/tenants/{id}/tasks/{task}/timeline" Viewer  admin::reports::task_timeline,
     GET    "/admin/v1/tasks"                              Viewer  admin::reports::tasks,
+    GET    "/admin/v1/tasks/{task}"                       Viewer  admin::reports::task,
     GET    "/admin/v1/usage"                              Viewer  admin::reports::usage,
     GET    "/admin/v1/refused"                            Viewer  admin::reports::refused,
     GET    "/admin/v1/ledger/verify"                      Viewer  admin::ledger::verify,

@@ -236,7 +236,14 @@ async fn tasks_of_all_tenants_are_found_by_tenant_and_state_page_by_page() {
     let failed = &list["data"][0];
     assert_eq!(failed["user"], "ana");
     assert_eq!(Micro::of(&failed["credits"]["charged"]), Micro::ZERO);
-    let path = format!("tasks/{}/timeline", failed["id"].as_str().unwrap());
+    let id = failed["id"].as_str().unwrap();
+    let alone = rig.admin.get(&format!("/admin/v1/tasks/{id}")).await.ok();
+    assert_eq!(&alone, failed);
+    for absent in ["task-unified-1772203771-abcd1234", "no-task"] {
+        let answer = rig.admin.get(&format!("/admin/v1/tasks/{absent}")).await;
+        answer.error(404, "task_not_found");
+    }
+    let path = format!("tasks/{id}/timeline");
     let timeline = rig
         .admin
         .get(&format!("/admin/v1/tenants/team/{path}"))

@@ -13,6 +13,7 @@ use super::{Cursor, TenantPath};
 use crate::api::timeline::timeline;
 use crate::auth::Viewer;
 use crate::error::ApiError;
+use crate::path::Segment;
 use crate::state::Gateway;
 use crate::usage;
 
@@ -102,6 +103,21 @@ pub async fn tasks(gateway: Gateway, _: Viewer, query: Cursor) -> Result<Respons
 fn place(text: &str) -> Option<(TenantId, TaskId)> {
     let (tenant, task) = text.split_once('/')?;
     Some((tenant.parse().ok()?, task.parse().ok()?))
+}
+
+/// `GET /admin/v1/tasks/{task}`: one task, whichever tenant's it is.
+pub async fn task(
+    gateway: Gateway,
+    _: Viewer,
+    Segment(task): Segment,
+) -> Result<Response, ApiError> {
+    let id: TaskId = task.parse().map_err(|_| ApiError::task_not_found())?;
+    for view in gateway.store.tenants().await? {
+        if let Some(task) = gateway.store.task(&view.tenant.id, &id).await? {
+            return Ok(Json(shown(&task)).into_response());
+        }
+    }
+    Err(ApiError::task_not_found())
 }
 
 /// `GET /admin/v1/tenants/{id}/tasks/{task}/timeline`
