@@ -3,6 +3,7 @@
 //! Exit codes: 0 when all went well, 1 when something failed, 2 when the command line or the settings
 //! are wrong (nothing was started then), 130 when somebody ended it before it was done.
 
+mod admin;
 mod check;
 mod dev;
 mod remote;
@@ -37,6 +38,8 @@ enum Command {
     Dev(dev::Arguments),
     /// Make one video: submit it, watch it being made, download it.
     Video(Box<video::Arguments>),
+    #[command(flatten)]
+    Admin(admin::Command),
 }
 
 impl Cli {
@@ -47,6 +50,7 @@ impl Cli {
             Command::Check(arguments) => check::run(&arguments),
             Command::Dev(arguments) => dev::run(arguments).await,
             Command::Video(arguments) => video::run(*arguments).await,
+            Command::Admin(command) => admin::run(command).await,
         };
         match done {
             Ok(()) => ExitCode::SUCCESS,
@@ -132,7 +136,7 @@ mod tests {
 
     #[test]
     fn every_command_tells_the_version() {
-        for command in ["serve", "check", "dev", "video"] {
+        for command in ["serve", "check", "dev", "video", "tenant"] {
             let error = Cli::try_parse_from(["evogate", command, "--version"]).unwrap_err();
             assert_eq!(error.kind(), clap::error::ErrorKind::DisplayVersion);
         }

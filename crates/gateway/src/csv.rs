@@ -5,16 +5,16 @@ use axum::response::{IntoResponse as _, Response};
 
 /// An answer with a head and rows.
 pub fn answer(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Response {
-    let head = head.iter().map(|name| (*name).to_owned()).collect();
-    let text: String = std::iter::once(head)
-        .chain(rows)
-        .map(|row| line(&row))
-        .collect();
+    let mut text = line(head.iter().copied());
+    for row in rows {
+        text.push_str(&line(row.iter().map(String::as_str)));
+    }
     ([(CONTENT_TYPE, "text/csv; charset=utf-8")], text).into_response()
 }
 
-fn line(row: &[String]) -> String {
-    let fields: Vec<String> = row.iter().map(|field| quoted(field)).collect();
+/// One line, with its end.
+pub(crate) fn line<'a>(row: impl IntoIterator<Item = &'a str>) -> String {
+    let fields: Vec<String> = row.into_iter().map(quoted).collect();
     format!("{}\r\n", fields.join(","))
 }
 

@@ -17,7 +17,7 @@ use crate::error::ApiError;
 use crate::state::Gateway;
 
 /// What sums can be grouped by.
-const GROUPS: [&str; 5] = ["day", "tenant", "user", "key", "model"];
+pub(crate) const GROUPS: [&str; 5] = ["day", "tenant", "user", "key", "model"];
 /// The days shown where no beginning is asked for.
 const DAYS: Day = 30;
 

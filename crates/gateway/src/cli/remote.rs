@@ -5,10 +5,12 @@
 
 mod address;
 mod call;
+mod idempotency;
 mod problem;
 mod refusal;
 
 pub(super) use address::Address;
 pub(super) use call::{Calls, build, client, refused};
+pub(super) use idempotency::idempotency_key;
 pub(super) use problem::Problem;
 pub(super) use refusal::{CallError, Refusal, clean};

@@ -23,6 +23,13 @@ pub(in crate::cli) struct Calls {
     limit: usize,
 }
 
+/// What a call that went well was answered with.
+#[derive(Debug)]
+pub(in crate::cli) struct Reply {
+    pub(in crate::cli) headers: HeaderMap,
+    pub(in crate::cli) body: Vec<u8>,
+}
+
 impl Calls {
     /// Connects to nothing yet. `agent` is how this program calls itself.
     pub(in crate::cli) fn new(
@@ -55,7 +62,7 @@ impl Calls {
     pub(in crate::cli) async fn exchange(
         &self,
         request: RequestBuilder,
-    ) -> Result<Vec<u8>, CallError> {
+    ) -> Result<Reply, CallError> {
         let failed = |error: reqwest::Error| CallError::Unclear {
             why: format!("{}: {}", self.address.host(), explain(&error)),
             sent: !error.is_connect(),
@@ -69,7 +76,8 @@ impl Calls {
             body.extend_from_slice(&chunk);
         }
         if response.status().is_success() {
-            return Ok(body);
+            let headers = response.headers().clone();
+            return Ok(Reply { headers, body });
         }
         Err(refused(&response, &body)
             .unwrap_or_else(|| self.unclear(&format!("HTTP {}", response.status()))))

@@ -10,8 +10,8 @@ use crate::cli::Failure;
 /// What ended it.
 #[derive(Debug, Clone, Serialize)]
 pub(in crate::cli) struct Problem {
-    /// EvoLink's or the gateway's error code, or one of ours: `usage`, `unreachable`, `interrupted`,
-    /// `timed_out`, `submit_outcome_unknown`, `download_failed`, `file_exists`, `not_written`.
+    /// EvoLink's or the gateway's error code, or one of ours, such as `usage`, `unreachable`, `interrupted`,
+    /// `timed_out`, `submit_outcome_unknown`, `grant_outcome_unknown`, `ledger_violated`.
     code: String,
     message: String,
     /// The HTTP status of the answer that says so.
@@ -56,6 +56,14 @@ impl Problem {
     /// Ended by somebody, whatever the code says.
     pub(in crate::cli) fn wanted(self) -> Self {
         Self { exit: 130, ..self }
+    }
+
+    /// With another code.
+    pub(in crate::cli) fn coded(self, code: impl Into<String>) -> Self {
+        Self {
+            code: code.into(),
+            ..self
+        }
     }
 
     /// With other words for people.

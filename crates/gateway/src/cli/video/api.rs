@@ -109,7 +109,7 @@ impl Api {
     }
 
     async fn exchange(&self, request: RequestBuilder) -> Result<Vec<u8>, CallError> {
-        self.calls.exchange(request).await
+        Ok(self.calls.exchange(request).await?.body)
     }
 
     fn unclear(&self, why: &str) -> CallError {

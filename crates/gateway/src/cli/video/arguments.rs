@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::api::Access;
 use crate::cli::quoted;
-use crate::cli::remote::Problem;
+use crate::cli::remote::{Problem, idempotency_key};
 use crate::config::parse_duration;
 use crate::secret::Secret;
 
@@ -145,7 +145,11 @@ impl Order {
         let what = match arguments.resume {
             Some(id) => What::Resume(id),
             None => What::Make {
-                key: key(arguments.idempotency_key, random)?,
+                key: idempotency_key(
+                    arguments.idempotency_key.as_deref(),
+                    "evogate-video",
+                    random,
+                )?,
                 request: Box::new(arguments.request),
             },
         };
@@ -216,21 +220,5 @@ impl Order {
             command.push_str(" --force");
         }
         command
-    }
-}
-
-/// The key that was given, or a new one. EvoLink takes 16 to 96 characters of `[A-Za-z0-9._-]`, a gateway
-/// any that a header can carry.
-fn key(given: Option<String>, random: &dyn Random) -> Result<String, Problem> {
-    let Some(key) = given else {
-        return Ok(format!("evogate-video-{:032x}", random.bits()));
-    };
-    let good = (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
-    if good {
-        Ok(key)
-    } else {
-        Err(Problem::usage(
-            "--idempotency-key must be 1 to 255 visible ASCII characters",
-        ))
     }
 }
