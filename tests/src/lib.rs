@@ -43,7 +43,7 @@ pub use proxy::{Proxy, Way};
 pub use receiver::{Delivery, Manner, Receiver};
 pub use rig::{ADMIN_KEY, CALLBACKS_SECRET, EVOLINK_KEY, Rig, RigBuilder};
 pub use simulator::{Simulator, SimulatorProcess};
-pub use tools::{clients_folder, node, npm_modules, python, run_client};
+pub use tools::{clients_folder, node, npm_modules, python, python_tool, run_client};
 pub use wait::{until, until_within};
 
 /// Spawns work of the kit's own: it ends with the test's runtime.

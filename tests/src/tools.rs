@@ -20,6 +20,11 @@ pub fn python() -> Command {
     Process::command(&installed("test-venv/bin/python"))
 }
 
+/// A program of a Python package of `tests/clients/requirements.txt`.
+pub fn python_tool(name: &str) -> Command {
+    Process::command(&installed("test-venv/bin").join(name))
+}
+
 /// Node. What it may import is in [`npm_modules`].
 pub fn node() -> Command {
     Process::command(Path::new("node"))

@@ -346,3 +346,14 @@ async fn a_quota_that_cannot_be_meant_is_refused_with_all_its_faults_and_changes
     answer.error(404, "tenant_not_found");
     assert_eq!(rig.admin.get(path).await.ok(), before);
 }
+
+#[tokio::test]
+async fn a_request_that_lacks_its_body_lifts_no_limit() {
+    let rig = Rig::start().await;
+    limit(&rig, json!({ "credits_per_day": 20 })).await;
+    let path = "/admin/v1/tenants/team/quota";
+    let empty = rig.admin.send(rig.admin.request(Method::PUT, path)).await;
+    empty.error(400, "invalid_json");
+    let quota = rig.admin.get(path).await.ok();
+    assert_eq!(quota["credits_per_day"], 20, "{quota}");
+}

@@ -34,7 +34,7 @@ pub use query::{Cursor, Paged};
 /// The largest body of an admin's request, in bytes.
 const MAX_BODY: usize = 64 * 1024;
 /// The longest name or note, in characters.
-const MAX_TEXT: usize = 200;
+pub(crate) const MAX_TEXT: usize = 200;
 
 /// The tenant that the path names. A text that can't be a tenant's id is no tenant.
 #[derive(Debug, Clone)]
@@ -109,12 +109,16 @@ impl By {
 /// The request's body as JSON. Fields that we don't know are refused: an admin's typing error must
 /// not be a silent default.
 pub(crate) async fn json<T: DeserializeOwned>(request: Request) -> Result<T, ApiError> {
+    parse(&body::read(request, MAX_BODY).await?)
+}
+
+/// The same where a request without a body means one with nothing in it.
+pub(crate) async fn json_or_nothing<T: DeserializeOwned>(request: Request) -> Result<T, ApiError> {
     let bytes = body::read(request, MAX_BODY).await?;
-    let body = if bytes.is_empty() {
-        b"{}".as_slice()
-    } else {
-        &bytes
-    };
+    parse(if bytes.is_empty() { b"{}" } else { &bytes })
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     let fault = |message: String| ApiError::faults(vec![Fault::json(message)]);
     let value: Value = serde_json::from_slice(body)
         .map_err(|error| fault(format!("The request body is not valid JSON: {error}")))?;

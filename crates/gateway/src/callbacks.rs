@@ -10,12 +10,14 @@ use evogate_models::report::Report;
 use evogate_models::task::{Author, Spec, Task};
 use evogate_models::time::millis;
 use evogate_store::{StoreError, TaskCommand, TurnError};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::body;
 use crate::context::Context;
 use crate::error::ApiError;
 use crate::metrics::CALLBACKS;
+use crate::openapi::{refusals, schemas};
 use crate::path::Segment;
 use crate::state::Gateway;
 use crate::token::Claims;
@@ -23,7 +25,21 @@ use crate::token::Claims;
 /// The largest callback that is looked into; what is larger is a hint all the same.
 const MAX_BODY: usize = 256 * 1024;
 
-/// `POST /callbacks/evolink/{token}`
+/// The hint was taken.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CallbackTaken)]
+struct Taken {
+    /// Always true.
+    success: bool,
+}
+
+/// Takes EvoLink's word that a task has ended.
+///
+/// The token in the path is the credential. The body proves nothing and is only a hint.
+#[utoipa::path(post, path = "/callbacks/evolink/{token}", tag = "Callbacks", request_body(content = Option<schemas::Task>, description = "The task object"), responses(
+    (status = 200, description = "Taken: the task is read with the gateway's own key", body = Taken),
+    refusals::RouteNotFound, refusals::Broken, refusals::StoreUnavailable,
+))]
 pub async fn receive(
     Extracted(gateway): Extracted<Gateway>,
     context: Context,
@@ -65,7 +81,7 @@ pub async fn receive(
     match marked {
         Ok(_) => {
             count("taken");
-            Ok(axum::Json(json!({ "success": true })).into_response())
+            Ok(axum::Json(Taken { success: true }).into_response())
         }
         // The token was good once, but its tenant is gone: nothing to tell anybody.
         Err(TurnError::NoTask) => {

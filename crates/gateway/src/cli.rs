@@ -6,6 +6,7 @@
 mod admin;
 mod check;
 mod dev;
+mod openapi;
 mod remote;
 mod serve;
 mod signals;
@@ -36,6 +37,8 @@ enum Command {
     Check(check::Arguments),
     /// Run everything on this machine: the gateway, a store, and a fake EvoLink.
     Dev(dev::Arguments),
+    /// Print the OpenAPI document of every route (JSON), as `/openapi.json` serves it.
+    Openapi,
     /// Make one video: submit it, watch it being made, download it.
     Video(Box<video::Arguments>),
     #[command(flatten)]
@@ -49,6 +52,7 @@ impl Cli {
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Check(arguments) => check::run(&arguments),
             Command::Dev(arguments) => dev::run(arguments).await,
+            Command::Openapi => openapi::run(),
             Command::Video(arguments) => video::run(*arguments).await,
             Command::Admin(command) => admin::run(command).await,
         };
@@ -136,7 +140,7 @@ mod tests {
 
     #[test]
     fn every_command_tells_the_version() {
-        for command in ["serve", "check", "dev", "video", "tenant"] {
+        for command in ["serve", "check", "dev", "openapi", "video", "tenant"] {
             let error = Cli::try_parse_from(["evogate", command, "--version"]).unwrap_err();
             assert_eq!(error.kind(), clap::error::ErrorKind::DisplayVersion);
         }

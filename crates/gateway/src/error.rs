@@ -24,6 +24,7 @@ use evogate_models::{Credits, ErrorCode, Fault, Refusal};
 use evogate_store::{StoreError, TenantError, TurnError};
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::api::rate_headers;
 
@@ -46,7 +47,7 @@ struct Parts {
 impl Parts {
     fn said<'a>(&'a self, request_id: Option<&'a str>) -> Said<'a> {
         Said {
-            message: &self.message,
+            message: self.message.as_str().into(),
             r#type: &self.kind,
             code: &self.code,
             param: self.param.as_deref(),
@@ -56,16 +57,32 @@ impl Parts {
     }
 }
 
-/// An error as bodies show it.
-#[derive(Debug, Serialize)]
+/// The body of every answer that is not a success, in EvoLink's shape.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Error)]
+pub(crate) struct Body<'a> {
+    error: Said<'a>,
+}
+
+/// An error as bodies show it. Decide by the HTTP status and `code`; `message` is for people.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ErrorObject)]
 pub struct Said<'a> {
-    message: &'a str,
+    /// One sentence for people; EvoLink's own words where they are known.
+    message: Cow<'a, str>,
+    /// EvoLink's class of error (`invalid_request_error`).
     r#type: &'a str,
+    /// From the closed list of each response, or EvoLink's own where it refused the request.
     code: &'a str,
+    /// The field, query parameter or header at fault, as a path (`image_urls[2]`).
     #[serde(skip_serializing_if = "Option::is_none")]
     param: Option<&'a str>,
+    /// More for programs: every fault of a 400 (`[{code, param?, message}]`), or what a limit says
+    /// (`{limit, required?, available?, resets_at?}`).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Value, nullable = false)]
     details: Option<&'a Value>,
+    /// The request's id, also in the header `x-request-id`; the gateway's log has the request under it.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
 }
@@ -461,6 +478,11 @@ impl ApiError {
     /// 500: a bug or a broken part. The cause goes to the log, once.
     pub fn internal(cause: &dyn Display) -> Self {
         tracing::error!(%cause, "internal error");
+        Self::broken()
+    }
+
+    /// What a caller is told of an error that the log has already.
+    pub(crate) fn broken() -> Self {
         let message = "Something broke in the gateway; its log has the cause under this request id";
         let kind = "internal_server_error";
         Self::new(
@@ -528,21 +550,25 @@ impl ApiError {
         self.0.said(None)
     }
 
+    /// The HTTP status.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    /// The body of the answer to the request `request_id`.
+    pub(crate) fn body<'a>(&'a self, request_id: &'a str) -> Body<'a> {
+        let mut error = self.0.said(Some(request_id));
+        if self.0.status == StatusCode::UNAUTHORIZED {
+            // EvoLink's words, and its way of saying which request.
+            error.message = format!("{} (request id: {request_id})", error.message).into();
+        }
+        Body { error }
+    }
+
     /// The complete answer, for the request `request_id`.
     pub(crate) fn render(self, request_id: &str) -> Response {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            error: Said<'a>,
-        }
-        let mut parts = *self.0;
-        if parts.status == StatusCode::UNAUTHORIZED {
-            // EvoLink's words, and its way of saying which request.
-            parts.message = format!("{} (request id: {request_id})", parts.message);
-        }
-        let body = Body {
-            error: parts.said(Some(request_id)),
-        };
-        let mut response = (parts.status, axum::Json(body)).into_response();
+        let mut response = (self.0.status, axum::Json(self.body(request_id))).into_response();
+        let parts = *self.0;
         if parts.status == StatusCode::UNAUTHORIZED {
             let challenge = axum::http::HeaderValue::from_static("Bearer");
             let name = axum::http::header::WWW_AUTHENTICATE;

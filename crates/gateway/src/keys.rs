@@ -9,12 +9,14 @@ use axum::response::{IntoResponse as _, Response};
 use evogate_models::credits::Decimal;
 use evogate_models::{Credits, Fault, KeyId, TenantId, Timestamp};
 use evogate_store::{Actor, KeyChange, KeyRecord, Scope};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
 
 use crate::admin;
 use crate::auth::{Principal, Scopes, mint_key};
 use crate::error::ApiError;
+use crate::openapi::schemas;
 use crate::state::Gateway;
 
 /// The longest overlap of a rotation: 30 days, in seconds.
@@ -24,49 +26,107 @@ const OVERLAP: u32 = 3600;
 /// The longest life of a key, in seconds: ten years.
 const MAX_LIFE: u64 = 10 * 366 * 24 * 3600;
 
-#[derive(Deserialize)]
+/// A key to be minted.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct New {
+#[schema(example = json!({"name": "batch jobs", "user": "render-farm", "scopes": ["generate", "read"]}))]
+pub(crate) struct NewKey {
+    /// For people; `key` unless given.
+    #[schema(value_type = Option<schemas::ShortText>)]
     name: Option<String>,
+    /// Whom the key stands for: its submits count as this user's.
+    #[schema(value_type = Option<schemas::ShortText>)]
     user: Option<String>,
+    /// `generate` and `read` unless given; none that you lack yourself.
+    #[schema(value_type = Option<schemas::Scopes>)]
     scopes: Option<Vec<Scope>>,
-    /// Seconds from now.
+    /// Seconds from now, up to ten years; for ever unless given.
+    #[schema(minimum = 1, maximum = 316_224_000)]
     expires_in: Option<u64>,
+    /// Credits that may ever be spent and held with it; never more than your own cap.
     credit_cap: Option<Decimal>,
 }
 
-#[derive(Deserialize)]
+/// A new secret for a key.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Rotation {
-    /// Seconds for which the old secret still counts.
+#[schema(as = KeyRotation)]
+pub(crate) struct Rotation {
+    /// Seconds for which the old secret still counts, up to 30 days.
+    #[schema(maximum = 2_592_000, default = 3600)]
     overlap: Option<u32>,
 }
 
-fn shown(key: &KeyRecord) -> Map<String, Value> {
+/// A key, without its secret. Times are Unix seconds.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Key {
+    /// `key`
+    object: &'static str,
+    #[schema(value_type = String)]
+    id: KeyId,
+    #[schema(value_type = String)]
+    tenant: TenantId,
+    name: String,
+    /// Whom it stands for.
+    #[schema(required = true)]
+    user: Option<String>,
+    #[schema(value_type = schemas::Scopes)]
+    scopes: Vec<Scope>,
+    created: i64,
+    /// Null: never.
+    #[schema(required = true)]
+    expires: Option<i64>,
+    /// To the minute; null: never.
+    #[schema(required = true)]
+    last_used: Option<i64>,
+    #[schema(required = true)]
+    credit_cap: Option<Decimal>,
+    /// One, or during a rotation's overlap two.
+    secrets: Vec<KeySecret>,
+}
+
+/// Until when a secret counts.
+#[derive(Serialize, ToSchema)]
+struct KeySecret {
+    /// Null: as long as the key.
+    #[schema(required = true)]
+    until: Option<i64>,
+}
+
+/// A key with its secret, which is shown this once.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MintedKey {
+    #[serde(flatten)]
+    shown: Key,
+    /// The secret itself: `sk-evogate-…`.
+    key: String,
+}
+
+fn shown(key: &KeyRecord) -> Key {
     let seconds = |at: Option<Timestamp>| at.map(Timestamp::seconds);
-    let fields = json!({
-        "object": "key",
-        "id": key.id,
-        "tenant": key.tenant,
-        "name": key.name,
-        "user": key.user,
-        "scopes": key.scopes,
-        "created": key.created.seconds(),
-        "expires": seconds(key.expires),
-        "last_used": seconds(key.last_used),
-        "credit_cap": key.credit_cap.map(Decimal),
-        "secrets": key.secrets.iter().map(|secret| json!({ "until": seconds(secret.until) }))
-            .collect::<Vec<_>>(),
-    });
-    match fields {
-        Value::Object(fields) => fields,
-        _ => Map::new(),
+    let secret = |until| KeySecret {
+        until: seconds(until),
+    };
+    Key {
+        object: "key",
+        id: key.id.clone(),
+        tenant: key.tenant.clone(),
+        name: key.name.clone(),
+        user: key.user.clone(),
+        scopes: key.scopes.clone(),
+        created: key.created.seconds(),
+        expires: seconds(key.expires),
+        last_used: seconds(key.last_used),
+        credit_cap: key.credit_cap.map(Decimal),
+        secrets: key.secrets.iter().map(|s| secret(s.until)).collect(),
     }
 }
 
 fn minted(key: &KeyRecord, secret: String, status: StatusCode) -> Response {
-    let mut body = shown(key);
-    body.insert("key".to_owned(), secret.into());
+    let body = MintedKey {
+        shown: shown(key),
+        key: secret,
+    };
     (status, [(CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
@@ -133,7 +193,7 @@ pub async fn create(
     most: &Most,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let new: New = admin::json(request).await?;
+    let new: NewKey = admin::json_or_nothing(request).await?;
     let mut faults = Vec::new();
     let scopes = new.scopes.unwrap_or_else(|| most.usual());
     faults.extend(most.scope_fault(&scopes));
@@ -202,7 +262,7 @@ pub async fn rotate(
     most: &Most,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let rotation: Rotation = admin::json(request).await?;
+    let rotation: Rotation = admin::json_or_nothing(request).await?;
     let overlap = rotation.overlap.unwrap_or(OVERLAP);
     if overlap > MAX_OVERLAP {
         let message = format!("overlap must be between 0 and {MAX_OVERLAP} seconds");

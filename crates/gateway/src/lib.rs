@@ -27,6 +27,7 @@ pub mod keys;
 pub mod listeners;
 pub mod logging;
 pub mod metrics;
+pub mod openapi;
 pub mod ops;
 pub mod path;
 pub mod reads;

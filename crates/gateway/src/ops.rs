@@ -9,6 +9,7 @@ use evogate_store::Gap;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::json;
 
+use crate::openapi::schemas;
 use crate::state::Gateway;
 
 /// One recorder a process: the `metrics` macros know only one.
@@ -27,7 +28,10 @@ pub fn recorder() -> Option<&'static PrometheusHandle> {
     recorder.as_ref()
 }
 
-/// `GET /metrics`
+/// Tells the metrics, as Prometheus reads them.
+#[utoipa::path(get, path = "/metrics", tag = "Ops", responses(
+    (status = 200, description = "The metrics", body = String, content_type = "text/plain"),
+))]
 pub async fn metrics() -> Response {
     let text = recorder().map(PrometheusHandle::render).unwrap_or_default();
     (
@@ -40,12 +44,19 @@ pub async fn metrics() -> Response {
         .into_response()
 }
 
-/// `GET /healthz`: the process answers.
+/// Says that the process answers.
+#[utoipa::path(get, path = "/healthz", tag = "Ops", responses(
+    (status = 200, description = "The process answers", body = schemas::Health),
+))]
 pub async fn healthz() -> Response {
     Json(json!({ "status": "ok" })).into_response()
 }
 
-/// `GET /readyz`: this replica can take requests.
+/// Says whether this replica can take requests.
+#[utoipa::path(get, path = "/readyz", tag = "Ops", responses(
+    (status = 200, description = "Ready", body = schemas::Health),
+    (status = 503, description = "Not ready: draining, or the store is away", body = schemas::Health),
+))]
 pub async fn readyz(gateway: Gateway) -> Response {
     if gateway.background.is_stopping() {
         return not_ready("draining");

@@ -1,5 +1,7 @@
 //! Every route, in one list, with what it needs of its caller. The routers are built from this list, and
 //! the test of who may do what goes through it: a route can't be forgotten, and none is open by mistake.
+//! The OpenAPI document is made from it too. Where the compiler misses a `__path_…` in a handler's module,
+//! that handler lacks its `#[utoipa::path]`: see [`crate::openapi`] for what to write there.
 //!
 //! What a route needs is checked by the types in its handler's arguments: a `Scoped<Read>` is a tenant
 //! whose credential may read, a `Viewer` any admin, an `Admin` one who may change things.
@@ -9,13 +11,14 @@ mod tests;
 
 use axum::Router;
 use axum::middleware::from_fn;
-use axum::routing::{MethodFilter, on};
+use axum::routing::{MethodFilter, MethodRouter, on};
 
 use crate::auth::Scope;
 use crate::envelope::envelope;
 use crate::error::ApiError;
+use crate::openapi::Described;
 use crate::state::Gateway;
-use crate::{admin, api, callbacks, ops};
+use crate::{admin, api, callbacks, openapi, ops};
 
 /// One route.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +29,10 @@ pub struct Route {
     pub path: &'static str,
     /// Who may call it.
     pub needs: Needs,
+    /// The handler's name.
+    pub handler: &'static str,
+    /// What the annotation beside the handler says of it.
+    pub describe: fn() -> Described,
 }
 
 /// What a route needs of its caller.
@@ -57,7 +64,17 @@ macro_rules! routes {
     ) => {
         $(#[$doc])*
         pub const $list: &[Route] = &[
-            $(Route { method: stringify!($method), path: $path, needs: $needs },)*
+            $(Route {
+                method: stringify!($method),
+                path: $path,
+                needs: $needs,
+                handler: stringify!($handler),
+                describe: || {
+                    let (schemas, paths, _): (_, _, MethodRouter<Gateway>) =
+                        utoipa_axum::routes!($handler);
+                    Described { schemas, paths }
+                },
+            },)*
         ];
 
         fn $router() -> Router<Gateway> {
@@ -117,6 +134,10 @@ routes! {
     GET    "/admin/v1/ledger/verify"                      Viewer  admin::ledger::verify,
     GET    "/admin/v1/unknown"                            Viewer  admin::unknown::list,
     POST   "/admin/v1/unknown/{task}"                     Admin   admin::unknown::decide,
+
+    GET    "/openapi.json"                                Nothing openapi::serve::json,
+    GET    "/docs"                                        Nothing openapi::serve::page,
+    GET    "/docs/{file}"                                 Nothing openapi::serve::file,
 }
 
 routes! {

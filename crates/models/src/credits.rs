@@ -4,6 +4,7 @@
 //! integer, checked at every step. No float ever holds an amount. Totals stay below 2^53, so that
 //! Redis's Lua numbers (doubles) hold every amount exactly.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::iter::Sum;
 use std::str::FromStr;
@@ -11,6 +12,9 @@ use std::str::FromStr;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
+use utoipa::openapi::schema::Type;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// Micro-credits in one credit.
 const MICRO: i64 = 1_000_000;
@@ -242,6 +246,27 @@ pub struct Decimal(pub Credits);
 impl From<Credits> for Decimal {
     fn from(credits: Credits) -> Self {
         Self(credits)
+    }
+}
+
+impl PartialSchema for Decimal {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::Number)
+            .description(Some(
+                "An amount of credits: a JSON number with at most six digits behind the point. \
+                 Read it as a decimal, not as a binary float, where sums must be exact.",
+            ))
+            .minimum(Some(-9_007_199_254.0))
+            .maximum(Some(9_007_199_254.0))
+            .examples([serde_json::json!(17.784)])
+            .into()
+    }
+}
+
+impl ToSchema for Decimal {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Credits")
     }
 }
 

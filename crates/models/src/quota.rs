@@ -15,6 +15,7 @@ mod usage;
 mod tests;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::credits::Decimal;
 use crate::{Credits, Fault};
@@ -23,7 +24,7 @@ pub use admit::{Admission, Demand, Denied, Scope, admit};
 pub use usage::{Counter, Rate, RateState, Starts, Usage, Windows};
 
 /// Credits per calendar window; `None` is no limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// In a day, from midnight to midnight in the quota's time zone.
@@ -73,7 +74,7 @@ impl Limits {
 }
 
 /// What an admin sets for a tenant. The default limits nothing but the balance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Quota {
     /// The balance has no floor.
@@ -93,16 +94,22 @@ pub struct Quota {
     /// Unfinished tasks at a time.
     pub max_tasks_in_flight: Option<u32>,
     /// Submits a minute.
+    #[schema(minimum = 1)]
     pub submits_per_minute: Option<u32>,
     /// Submits that may come at once; without it, as many as a minute allows.
+    #[schema(minimum = 1)]
     pub submit_burst: Option<u32>,
     /// Reads a minute, of each replica: coarse.
+    #[schema(minimum = 1)]
     pub reads_per_minute: Option<u32>,
     /// The models that may be used, as patterns (`seedance-2.0*`); empty: all.
+    #[schema(max_items = 100, examples(json!(["seedance-2.0*"])))]
     pub models: Vec<String>,
     /// The longest duration, in seconds.
+    #[schema(minimum = 1)]
     pub max_duration: Option<u32>,
     /// The highest quality (`720p`).
+    #[schema(examples("720p", "4k"))]
     pub max_quality: Option<String>,
     /// Below this balance the tenant is told that its credits are low.
     pub low_credit_threshold: Option<Decimal>,

@@ -8,36 +8,83 @@ use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse as _, Response};
 use evogate_models::KeyId;
 use evogate_store::{AdminRecord, Role, TenantError};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
 
 use super::By;
 use crate::auth::{Admin, Viewer, mint_admin_key};
 use crate::error::ApiError;
+use crate::openapi::schemas::{Deleted, List};
+use crate::openapi::{refusals, schemas};
 use crate::path::Segment;
 use crate::state::Gateway;
 
 /// The name of who has the settings' own key.
 const BOOTSTRAP: &str = "bootstrap";
 
-#[derive(Deserialize)]
+/// An admin to be made.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewAdmin, example = json!({"name": "Ada Byron", "role": "admin"}))]
 struct New {
+    /// It belongs to one admin.
+    #[schema(value_type = schemas::ShortText)]
     name: String,
+    #[schema(value_type = AdminRole)]
     role: Role,
 }
 
-fn shown(admin: &AdminRecord) -> Value {
-    json!({
-        "object": "admin",
-        "id": admin.id,
-        "name": admin.name,
-        "role": admin.role,
-        "created": admin.created.seconds(),
-    })
+/// What an admin may do: everything, or look.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "the schema of the store's own type")]
+enum AdminRole {
+    Admin,
+    Viewer,
 }
 
-/// `POST /admin/v1/admins {name, role}`: the key is shown once.
+/// An admin, without the key.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Admin)]
+struct Shown {
+    /// `admin`
+    object: &'static str,
+    #[schema(value_type = String)]
+    id: KeyId,
+    name: String,
+    #[schema(value_type = AdminRole)]
+    role: Role,
+    /// Unix seconds.
+    created: i64,
+}
+
+/// An admin with the key, which is shown this once.
+#[derive(Serialize, ToSchema)]
+#[schema(as = MintedAdmin)]
+struct Minted {
+    #[serde(flatten)]
+    shown: Shown,
+    /// `admin-…`
+    key: String,
+}
+
+fn shown(admin: &AdminRecord) -> Shown {
+    Shown {
+        object: "admin",
+        id: admin.id.clone(),
+        name: admin.name.clone(),
+        role: admin.role,
+        created: admin.created.seconds(),
+    }
+}
+
+/// Makes an admin.
+#[utoipa::path(post, path = "/admin/v1/admins", tag = "Admin: admins", request_body = New, responses(
+    (status = 201, description = "The admin with the key, which is shown this once", body = Minted,
+        headers(("cache-control" = String, description = "`no-store`"))),
+    refusals::InvalidBody, refusals::AlreadyExists, refusals::TooLarge,
+))]
 pub async fn create(
     gateway: Gateway,
     admin: Admin,
@@ -63,10 +110,10 @@ pub async fn create(
         TenantError::Exists => ApiError::exists(&format!("The admin {}", record.name)),
         other => other.into(),
     })?;
-    let mut body = shown(&record);
-    if let Some(fields) = body.as_object_mut() {
-        fields.insert("key".to_owned(), secret.into());
-    }
+    let body = Minted {
+        shown: shown(&record),
+        key: secret,
+    };
     Ok((
         StatusCode::CREATED,
         [(CACHE_CONTROL, "no-store")],
@@ -75,13 +122,19 @@ pub async fn create(
         .into_response())
 }
 
-/// `GET /admin/v1/admins`
+/// Lists the admins.
+#[utoipa::path(get, path = "/admin/v1/admins", tag = "Admin: admins", responses(
+    (status = 200, description = "The admins, without their keys", body = List<Shown>),
+))]
 pub async fn list(gateway: Gateway, _: Viewer) -> Result<Response, ApiError> {
-    let data: Vec<Value> = gateway.store.admins().await?.iter().map(shown).collect();
+    let data: Vec<Shown> = gateway.store.admins().await?.iter().map(shown).collect();
     Ok(Json(json!({ "object": "list", "total": data.len(), "data": data })).into_response())
 }
 
-/// `DELETE /admin/v1/admins/{id}`
+/// Deletes an admin.
+#[utoipa::path(delete, path = "/admin/v1/admins/{id}", tag = "Admin: admins", responses(
+    (status = 200, description = "Their key is worth nothing from now on", body = Deleted), refusals::KeyNotFound,
+))]
 pub async fn delete(
     gateway: Gateway,
     admin: Admin,

@@ -7,9 +7,15 @@ use serde_json::json;
 use super::Cursor;
 use crate::auth::Viewer;
 use crate::error::ApiError;
+use crate::openapi::schemas::{AuditEntry, PageByNumber};
+use crate::openapi::{queries, refusals};
 use crate::state::Gateway;
 
-/// Lists the audit trail; `next` is the `before` of the next page.
+/// Lists who changed what, newest first.
+#[utoipa::path(get, path = "/admin/v1/audit", tag = "Admin: admins", params(queries::Before, queries::Limit), responses(
+    (status = 200, description = "A page; `next` is the `before` of the next one", body = PageByNumber<AuditEntry>),
+    refusals::InvalidQuery,
+))]
 pub async fn list(gateway: Gateway, _: Viewer, cursor: Cursor) -> Result<Response, ApiError> {
     let limit = cursor.limit()?;
     let before = cursor.number("before")?;

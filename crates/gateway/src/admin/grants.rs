@@ -8,6 +8,9 @@ use evogate_models::account::LedgerError;
 use evogate_store::{Grant, TenantError};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{SchemaType, Type};
+use utoipa::openapi::{ObjectBuilder, Schema};
 
 use super::tenants::Shown;
 use super::{By, TenantPath};
@@ -15,18 +18,40 @@ use crate::api::insert;
 use crate::auth::Admin;
 use crate::error::ApiError;
 use crate::headers::idempotency_key;
+use crate::openapi::{answers, queries, refusals, schemas};
 use crate::state::Gateway;
 
-#[derive(Deserialize)]
+/// Credits to give.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewGrant, example = json!({"credits": 500, "note": "November"}))]
 struct Body {
     /// A number, or a number in a string; read without going through a float.
+    #[schema(schema_with = number_or_text)]
     credits: Box<RawValue>,
+    /// Why, for the journal.
+    #[schema(value_type = Option<schemas::ShortText>)]
     note: Option<String>,
 }
 
-/// Grants; the answer is the tenant with its credits from now on. With an `Idempotency-Key` the same
-/// grant is granted once.
+fn number_or_text() -> Schema {
+    let kinds = SchemaType::from_iter([Type::Number, Type::String]);
+    ObjectBuilder::new()
+        .schema_type(kinds)
+        .pattern(Some(r"^-?[0-9]+(\.[0-9]{1,6})?$"))
+        .description(Some(
+            "Not 0; with at most six digits behind the point. A text is read as the number in it.",
+        ))
+        .into()
+}
+
+/// Gives the tenant credits, or takes some back.
+///
+/// A negative amount takes back what is available and never more. With an `Idempotency-Key` the same grant is
+/// granted once.
+#[utoipa::path(post, path = "/admin/v1/tenants/{id}/grants", tag = "Admin: tenants", params(queries::IdempotencyKey), request_body = Body, responses(
+    answers::Granted, refusals::InvalidBody, refusals::TenantNotFound, refusals::TooLarge, refusals::KeyReused,
+))]
 pub async fn create(
     gateway: Gateway,
     admin: Admin,

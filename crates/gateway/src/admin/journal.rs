@@ -12,18 +12,23 @@ use evogate_models::journal::{Entry, Opening, Posting};
 use evogate_models::{Credits, TaskId};
 use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{Cursor, TenantPath};
 use crate::auth::Viewer;
 use crate::csv;
 use crate::error::ApiError;
+use crate::openapi::schemas::PageByNumber;
+use crate::openapi::{queries, refusals};
 use crate::state::Gateway;
 
 /// An entry as people read it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = JournalEntry)]
 struct Shown<'a> {
     seq: u64,
     at: String,
+    /// `granted`, `held`, `moved`, `settled`, `released` or, for what has left, `opening`
     kind: &'static str,
     /// Change of what is available.
     available: Decimal,
@@ -31,11 +36,15 @@ struct Shown<'a> {
     held: Decimal,
     /// Change of what is spent.
     spent: Decimal,
+    #[schema(required = true)]
     task: Option<&'a str>,
+    #[schema(required = true)]
     note: Option<&'a str>,
+    #[schema(required = true)]
     by: Option<&'a str>,
     /// The open holds of an opening balance, task by task.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = BTreeMap<String, Decimal>, required = false)]
     holds: Option<BTreeMap<&'a str, Decimal>>,
 }
 
@@ -90,7 +99,15 @@ impl<'a> From<&'a Entry> for Shown<'a> {
     }
 }
 
-/// Lists the journal; `next` is the `after` of the next page.
+/// Lists every change of the tenant's account, in order.
+///
+/// `next` of the JSON is the `after` of the next page; in the other formats it is the last `seq`.
+#[utoipa::path(get, path = "/admin/v1/tenants/{id}/journal", tag = "Admin: reports", params(queries::Journal, queries::Limit), responses(
+    (status = 200, description = "Entries, in order", content(
+        (PageByNumber<Shown<'static>>), (String = "application/x-ndjson"), (String = "text/csv"),
+    )),
+    refusals::InvalidQuery, refusals::TenantNotFound,
+))]
 pub async fn list(
     gateway: Gateway,
     _: Viewer,

@@ -6,10 +6,17 @@ use axum::response::Response;
 use super::{By, KeyPath, TenantPath};
 use crate::auth::{Admin, Viewer};
 use crate::error::ApiError;
-use crate::keys::{self, Most};
+use crate::keys::{self, Key, MintedKey, Most, NewKey, Rotation};
+use crate::openapi::schemas::{Deleted, List};
+use crate::openapi::{answers, refusals};
 use crate::state::Gateway;
 
-/// `POST …/keys {name, user?, scopes?, expires_in?, credit_cap?}`
+/// Mints a key for the tenant.
+#[utoipa::path(post, path = "/admin/v1/tenants/{id}/keys", tag = "Admin: keys", request_body = Option<NewKey>, responses(
+    (status = 201, description = "The key with its secret, which is shown this once", body = MintedKey,
+        headers(("cache-control" = String, description = "`no-store`"))),
+    refusals::InvalidBody, refusals::TenantNotFound, refusals::TooLarge,
+))]
 pub async fn create(
     gateway: Gateway,
     admin: Admin,
@@ -20,7 +27,10 @@ pub async fn create(
     keys::create(&gateway, tenant, &by.actor(&admin), &Most::ALL, request).await
 }
 
-/// `GET …/keys`
+/// Lists the tenant's keys.
+#[utoipa::path(get, path = "/admin/v1/tenants/{id}/keys", tag = "Admin: keys", responses(
+    (status = 200, description = "The keys, without their secrets", body = List<Key>), refusals::TenantNotFound, 
+))]
 pub async fn list(
     gateway: Gateway,
     _: Viewer,
@@ -29,7 +39,10 @@ pub async fn list(
     keys::list(&gateway, &tenant).await
 }
 
-/// `POST …/keys/{key}/rotate {overlap?}`
+/// Gives a key a new secret; the old one counts for a while.
+#[utoipa::path(post, path = "/admin/v1/tenants/{id}/keys/{key}/rotate", tag = "Admin: keys", request_body = Option<Rotation>, responses(
+    answers::Rotated, refusals::InvalidBody, refusals::TenantKeyNotFound, refusals::TooLarge,
+))]
 pub async fn rotate(
     gateway: Gateway,
     admin: Admin,
@@ -41,7 +54,10 @@ pub async fn rotate(
     keys::rotate(&gateway, &tenant, &key, &by, &Most::ALL, request).await
 }
 
-/// `DELETE …/keys/{key}`
+/// Deletes a key.
+#[utoipa::path(delete, path = "/admin/v1/tenants/{id}/keys/{key}", tag = "Admin: keys", responses(
+    (status = 200, description = "It is worth nothing from now on", body = Deleted), refusals::TenantKeyNotFound,
+))]
 pub async fn delete(
     gateway: Gateway,
     admin: Admin,

@@ -112,12 +112,17 @@ impl Cursor {
         })
     }
 
-    /// A number.
+    /// A number. One that is too large to be counted is the largest.
     pub fn number(&self, name: &str) -> Result<Option<u64>, ApiError> {
-        let invalid = || ApiError::invalid(name, format!("{name} must be a whole number"));
-        self.text(name)
-            .map(|text| text.parse().map_err(|_| invalid()))
-            .transpose()
+        let number = |text: &str| {
+            if text.bytes().all(|byte| byte.is_ascii_digit()) {
+                Ok(text.parse().unwrap_or(u64::MAX))
+            } else {
+                let message = format!("{name} must be a whole number");
+                Err(ApiError::invalid(name, message))
+            }
+        };
+        self.text(name).map(number).transpose()
     }
 
     /// The tenant that the list is limited to.

@@ -10,10 +10,14 @@ use evogate_store::TenantChange;
 use super::{By, TenantPath};
 use crate::auth::{Admin, Viewer};
 use crate::error::ApiError;
+use crate::openapi::refusals;
 use crate::state::Gateway;
 use crate::windows;
 
-/// `GET …/quota`
+/// Shows the tenant's quota.
+#[utoipa::path(get, path = "/admin/v1/tenants/{id}/quota", tag = "Admin: tenants", responses(
+    (status = 200, description = "The quota as a whole", body = Quota), refusals::TenantNotFound,
+))]
 pub async fn get(
     gateway: Gateway,
     _: Viewer,
@@ -27,7 +31,13 @@ pub async fn get(
     Ok(Json(view.tenant.quota).into_response())
 }
 
-/// `PUT …/quota`: in force for every submit that begins after the answer.
+/// Sets the tenant's quota as a whole; what is left out is not limited.
+///
+/// It counts for every submit that begins after the answer.
+#[utoipa::path(put, path = "/admin/v1/tenants/{id}/quota", tag = "Admin: tenants", request_body = Quota, responses(
+    (status = 200, description = "The quota as it is now", body = Quota),
+    refusals::InvalidBody, refusals::TenantNotFound, refusals::TooLarge,
+))]
 pub async fn put(
     gateway: Gateway,
     admin: Admin,

@@ -4,26 +4,45 @@ use axum::Json;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::response::{IntoResponse as _, Response};
-use evogate_models::credits::Decimal;
 use evogate_models::task::{State, Task};
-use evogate_models::{TaskId, TenantId, Timestamp};
-use serde_json::{Value, json};
+use evogate_models::{KeyId, TaskId, TenantId, Timestamp, UpstreamId};
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{Cursor, TenantPath};
-use crate::api::timeline::timeline;
+use crate::api::timeline::{Money, Timeline, timeline};
 use crate::auth::Viewer;
 use crate::error::ApiError;
+use crate::openapi::{queries, refusals, schemas};
 use crate::path::Segment;
 use crate::state::Gateway;
 use crate::usage;
 
-/// `GET /admin/v1/usage?tenant=&from=&to=&group_by=&format=`
+/// Sums up usage, of one tenant or all.
+#[utoipa::path(get, path = "/admin/v1/usage", tag = "Admin: reports", params(queries::OfTenant, queries::Usage), responses(
+    (status = 200, description = "The sums", content((schemas::Usage), (String = "text/csv"))),
+    refusals::InvalidQuery, refusals::TenantNotFound,
+))]
 pub async fn usage(gateway: Gateway, _: Viewer, query: Cursor) -> Result<Response, ApiError> {
     let tenant = query.tenant()?;
     usage::report(&gateway, tenant.as_ref(), &query).await
 }
 
-/// `GET /admin/v1/tenants/{id}/users`: the users that were seen in submits.
+/// A user that was seen in submits. Times are Unix seconds.
+#[derive(Serialize, ToSchema)]
+struct UserSeen {
+    user: String,
+    first_seen: i64,
+    last_seen: i64,
+    /// How many submits.
+    submitted: u64,
+}
+
+/// Lists the users that were seen in the tenant's submits.
+#[utoipa::path(get, path = "/admin/v1/tenants/{id}/users", tag = "Admin: reports", responses(
+    (status = 200, description = "The users", body = schemas::List<UserSeen>), refusals::TenantNotFound,
+))]
 pub async fn users(
     gateway: Gateway,
     _: Viewer,
@@ -35,41 +54,63 @@ pub async fn users(
         .await?
         .ok_or_else(ApiError::tenant_not_found)?;
     let users = gateway.store.users(&tenant).await?;
-    let data: Vec<Value> = users
+    let data: Vec<UserSeen> = users
         .into_iter()
-        .map(|seen| {
-            json!({
-                "user": seen.user,
-                "first_seen": seen.first_seen.seconds(),
-                "last_seen": seen.last_seen.seconds(),
-                "submitted": seen.submitted,
-            })
+        .map(|seen| UserSeen {
+            user: seen.user,
+            first_seen: seen.first_seen.seconds(),
+            last_seen: seen.last_seen.seconds(),
+            submitted: seen.submitted,
         })
         .collect();
     Ok(Json(json!({ "object": "list", "total": data.len(), "data": data })).into_response())
 }
 
-fn shown(task: &Task) -> Value {
-    json!({
-        "id": task.id,
-        "tenant": task.tenant,
-        "state": task.state.name(),
-        "model": task.spec.model,
-        "created": task.created.seconds(),
-        "ended": task.ended.map(Timestamp::seconds),
-        "key": task.author.key,
-        "user": task.author.user,
-        "evolink_task_id": task.upstream,
-        "credits": {
-            "estimated": Decimal(task.estimate),
-            "held": Decimal(task.hold),
-            "charged": Decimal(task.charged),
-        },
-    })
+/// A task as admins see it. Times are Unix seconds.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AdminTask)]
+struct ShownTask<'a> {
+    #[schema(value_type = String)]
+    id: &'a TaskId,
+    #[schema(value_type = String)]
+    tenant: &'a TenantId,
+    #[schema(schema_with = schemas::state)]
+    state: &'static str,
+    model: &'a str,
+    created: i64,
+    #[schema(required = true)]
+    ended: Option<i64>,
+    /// The key that submitted it; null for a token.
+    #[schema(value_type = Option<String>, required = true)]
+    key: Option<&'a KeyId>,
+    #[schema(required = true)]
+    user: Option<&'a str>,
+    /// Null until EvoLink has it.
+    #[schema(value_type = Option<String>, required = true)]
+    evolink_task_id: Option<&'a UpstreamId>,
+    credits: Money,
 }
 
-/// `GET /admin/v1/tasks?tenant=&state=&after=&limit=`: by tenant and id; `next` is the `after` of the
-/// next page.
+fn shown(task: &Task) -> ShownTask<'_> {
+    ShownTask {
+        id: &task.id,
+        tenant: &task.tenant,
+        state: task.state.name(),
+        model: &task.spec.model,
+        created: task.created.seconds(),
+        ended: task.ended.map(Timestamp::seconds),
+        key: task.author.key.as_ref(),
+        user: task.author.user.as_deref(),
+        evolink_task_id: task.upstream.as_ref(),
+        credits: Money::of(task),
+    }
+}
+
+/// Lists the tasks of all tenants.
+#[utoipa::path(get, path = "/admin/v1/tasks", tag = "Admin: reports", params(queries::OfTenant, queries::AllTasks, queries::Limit), responses(
+    (status = 200, description = "A page, by tenant and id", body = schemas::PageByName<ShownTask<'static>>),
+    refusals::InvalidQuery, refusals::TenantNotFound,
+))]
 pub async fn tasks(gateway: Gateway, _: Viewer, query: Cursor) -> Result<Response, ApiError> {
     let tenant = query.tenant()?;
     let state = query.text("state").map(str::to_owned);
@@ -96,7 +137,7 @@ pub async fn tasks(gateway: Gateway, _: Viewer, query: Cursor) -> Result<Respons
     let tasks = gateway.store.all_tasks(after, limit, keep).await?;
     let next = tasks.last().filter(|_| tasks.len() == limit);
     let next = next.map(|task| format!("{}/{}", task.tenant, task.id));
-    let data: Vec<Value> = tasks.iter().map(shown).collect();
+    let data: Vec<ShownTask<'_>> = tasks.iter().map(shown).collect();
     Ok(Json(json!({ "object": "list", "data": data, "next": next })).into_response())
 }
 
@@ -105,7 +146,10 @@ fn place(text: &str) -> Option<(TenantId, TaskId)> {
     Some((tenant.parse().ok()?, task.parse().ok()?))
 }
 
-/// `GET /admin/v1/tasks/{task}`: one task, whichever tenant's it is.
+/// Shows one task, whichever tenant's it is.
+#[utoipa::path(get, path = "/admin/v1/tasks/{task}", tag = "Admin: reports", responses(
+    (status = 200, description = "The task", body = ShownTask<'static>), refusals::TaskIdNotFound,
+))]
 pub async fn task(
     gateway: Gateway,
     _: Viewer,
@@ -120,7 +164,10 @@ pub async fn task(
     Err(ApiError::task_not_found())
 }
 
-/// `GET /admin/v1/tenants/{id}/tasks/{task}/timeline`
+/// Tells every step of a tenant's task.
+#[utoipa::path(get, path = "/admin/v1/tenants/{id}/tasks/{task}/timeline", tag = "Admin: reports", responses(
+    (status = 200, description = "The steps, in their order", body = Timeline<'static>), refusals::TenantTaskNotFound,
+))]
 pub async fn task_timeline(
     gateway: Gateway,
     _: Viewer,
@@ -137,8 +184,11 @@ pub async fn task_timeline(
     timeline(&task, &gateway.store.timeline(&tenant, &id).await?)
 }
 
-/// `GET /admin/v1/refused?tenant=&request_id=&limit=`: submits that were refused in the last seven days,
-/// newest first.
+/// Lists the submits that were refused in the last seven days, newest first.
+#[utoipa::path(get, path = "/admin/v1/refused", tag = "Admin: reports", params(queries::OfTenant, queries::OfRequest, queries::Limit), responses(
+    (status = 200, description = "Refused submits", body = schemas::Found<schemas::RefusedSubmit>),
+    refusals::InvalidQuery, refusals::TenantNotFound,
+))]
 pub async fn refused(gateway: Gateway, _: Viewer, query: Cursor) -> Result<Response, ApiError> {
     let tenant = query.tenant()?;
     let found = gateway

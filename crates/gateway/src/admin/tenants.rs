@@ -9,27 +9,38 @@ use evogate_models::credits::Decimal;
 use evogate_models::quota::Quota;
 use evogate_store::{Tenant, TenantChange, TenantError, TenantView};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{By, Paged, TenantPath};
 use crate::auth::{Admin, Viewer};
 use crate::error::ApiError;
+use crate::openapi::schemas::Page;
+use crate::openapi::{queries, refusals, schemas};
 use crate::state::Gateway;
 
 /// A tenant as admins see it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Tenant)]
 pub(super) struct Shown {
+    /// `tenant`
     object: &'static str,
+    #[schema(value_type = String)]
     id: TenantId,
     name: String,
+    /// Unix seconds.
     created: i64,
+    /// It submits nothing.
     suspended: bool,
+    /// Its balance has no floor.
     unlimited: bool,
     credits: Credits,
     tasks_in_flight: u32,
     quota: Quota,
 }
 
-#[derive(Serialize)]
+/// A tenant's credits: `granted` = `available` + `held` + `spent`.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TenantCredits)]
 struct Credits {
     granted: Decimal,
     available: Decimal,
@@ -64,14 +75,23 @@ impl From<TenantView> for Shown {
     }
 }
 
-#[derive(Deserialize)]
+/// A tenant to be made.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewTenant, example = json!({"id": "studio", "name": "Film studio"}))]
 struct New {
+    #[schema(pattern = "^[a-z0-9][a-z0-9_-]{0,63}$")]
     id: String,
+    /// For people; the id unless given.
+    #[schema(value_type = Option<schemas::ShortText>)]
     name: Option<String>,
 }
 
-/// `POST /admin/v1/tenants {id, name}`
+/// Makes a tenant.
+#[utoipa::path(post, path = "/admin/v1/tenants", tag = "Admin: tenants", request_body = New, responses(
+    (status = 201, description = "The tenant", body = Shown),
+    refusals::InvalidBody, refusals::AlreadyExists, refusals::TooLarge,
+))]
 pub async fn create(
     gateway: Gateway,
     admin: Admin,
@@ -96,7 +116,10 @@ pub async fn create(
     Ok((StatusCode::CREATED, Json(Shown::from(view))).into_response())
 }
 
-/// `GET /admin/v1/tenants?search=&page=&page_size=`: `search` is a part of the id or the name.
+/// Lists the tenants.
+#[utoipa::path(get, path = "/admin/v1/tenants", tag = "Admin: tenants", params(queries::Search), responses(
+    (status = 200, description = "A page of tenants", body = Page<Shown>), refusals::InvalidQuery,
+))]
 pub async fn list(gateway: Gateway, _: Viewer, paged: Paged) -> Result<Response, ApiError> {
     let needle = paged.search.to_lowercase();
     let found: Vec<TenantView> = gateway
@@ -112,7 +135,8 @@ pub async fn list(gateway: Gateway, _: Viewer, paged: Paged) -> Result<Response,
     Ok(paged.answer(found, Shown::from))
 }
 
-/// `GET /admin/v1/tenants/{id}`
+/// Shows a tenant.
+#[utoipa::path(get, path = "/admin/v1/tenants/{id}", tag = "Admin: tenants", responses((status = 200, description = "The tenant as it is now", body = Shown), refusals::TenantNotFound))]
 pub async fn get(
     gateway: Gateway,
     _: Viewer,
@@ -126,14 +150,20 @@ pub async fn get(
     Ok(Json(Shown::from(view)).into_response())
 }
 
-#[derive(Deserialize)]
+/// What is to be changed.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = TenantChange, example = json!({"name": "The film studio"}))]
 struct Change {
+    #[schema(value_type = Option<schemas::ShortText>)]
     name: Option<String>,
     suspended: Option<bool>,
 }
 
-/// `PATCH /admin/v1/tenants/{id} {name?, suspended?}`
+/// Changes a tenant.
+#[utoipa::path(patch, path = "/admin/v1/tenants/{id}", tag = "Admin: tenants", request_body = Change, responses(
+    (status = 200, description = "The tenant as it is now", body = Shown), refusals::InvalidBody, refusals::TenantNotFound, refusals::TooLarge,
+))]
 pub async fn change(
     gateway: Gateway,
     admin: Admin,
@@ -159,7 +189,8 @@ pub async fn change(
     Ok(Json(Shown::from(view)).into_response())
 }
 
-/// `POST /admin/v1/tenants/{id}/suspend`: it submits nothing, still reads, and finishes what it has.
+/// Suspends a tenant: it submits nothing, still reads, and finishes what it has.
+#[utoipa::path(post, path = "/admin/v1/tenants/{id}/suspend", tag = "Admin: tenants", responses((status = 200, description = "The tenant as it is now", body = Shown), refusals::TenantNotFound))]
 pub async fn suspend(
     gateway: Gateway,
     admin: Admin,
@@ -169,7 +200,8 @@ pub async fn suspend(
     set_suspended(gateway, admin, by, path, true).await
 }
 
-/// `POST /admin/v1/tenants/{id}/resume`
+/// Resumes a suspended tenant.
+#[utoipa::path(post, path = "/admin/v1/tenants/{id}/resume", tag = "Admin: tenants", responses((status = 200, description = "The tenant as it is now", body = Shown), refusals::TenantNotFound))]
 pub async fn resume(
     gateway: Gateway,
     admin: Admin,

@@ -13,28 +13,37 @@ use evogate_models::task::{State, Task};
 use evogate_models::{TaskId, TenantId, Timestamp, UpstreamId};
 use evogate_store::{TaskCommand, TurnError};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::By;
 use crate::auth::{Admin, Viewer};
 use crate::error::ApiError;
 use crate::evolink::{ListEntry, ReadOutcome, Trace};
+use crate::openapi::{refusals, schemas};
 use crate::path::Segment;
 use crate::reconcile;
 use crate::state::Gateway;
 
-#[derive(Serialize)]
+/// Unknown submits.
+#[derive(Serialize, ToSchema)]
+#[schema(as = UnknownSubmits)]
 struct List {
     object: &'static str,
     total: usize,
     data: Vec<Unknown>,
     /// Why no candidates are shown, when EvoLink's list could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     candidates_error: Option<String>,
 }
 
-#[derive(Serialize)]
+/// A submit whose outcome is not known. Times are Unix seconds.
+#[derive(Serialize, ToSchema)]
+#[schema(as = UnknownSubmit)]
 struct Unknown {
+    #[schema(value_type = String)]
     id: TaskId,
+    #[schema(value_type = String)]
     tenant: TenantId,
     model: String,
     created: i64,
@@ -44,14 +53,20 @@ struct Unknown {
     why: String,
     credits_held: Decimal,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     candidates: Option<Vec<Candidate>>,
 }
 
-#[derive(Serialize)]
+/// A task of EvoLink's that could be it.
+#[derive(Serialize, ToSchema)]
 struct Candidate {
+    #[schema(value_type = String)]
     upstream_id: UpstreamId,
+    #[schema(required = true)]
     model: Option<String>,
+    #[schema(required = true)]
     created: Option<i64>,
+    #[schema(required = true)]
     status: Option<String>,
 }
 
@@ -66,7 +81,10 @@ impl From<&ListEntry> for Candidate {
     }
 }
 
-/// `GET /admin/v1/unknown`
+/// Lists the submits whose outcome is not known.
+#[utoipa::path(get, path = "/admin/v1/unknown", tag = "Admin: unknown submits", responses(
+    (status = 200, description = "The submits, with what in EvoLink's list could be theirs", body = List),
+))]
 pub async fn list(gateway: Gateway, _: Viewer) -> Result<Response, ApiError> {
     let tasks = gateway.store.unbound().await?;
     let unknown: Vec<&Task> = tasks
@@ -107,29 +125,42 @@ pub async fn list(gateway: Gateway, _: Viewer) -> Result<Response, ApiError> {
 }
 
 /// What an admin decided.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(tag = "decision", rename_all = "snake_case", deny_unknown_fields)]
 enum Decision {
     /// This is EvoLink's task.
     Bind {
+        #[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9_-]{0,63}$")]
         tenant: TenantId,
+        #[schema(value_type = String, pattern = "^(?!\\.+$)[A-Za-z0-9._-]{1,128}$")]
         upstream_id: UpstreamId,
     },
     /// EvoLink does not have it: the hold is given back.
-    Lost { tenant: TenantId },
+    Lost {
+        #[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9_-]{0,63}$")]
+        tenant: TenantId,
+    },
 }
 
-#[derive(Serialize)]
+/// The task after the decision.
+#[derive(Serialize, ToSchema)]
 struct Decided {
+    #[schema(value_type = String)]
     id: TaskId,
+    #[schema(value_type = String)]
     tenant: TenantId,
+    #[schema(schema_with = schemas::state)]
     state: &'static str,
     credits_held: Decimal,
     credits_charged: Decimal,
 }
 
-/// `POST /admin/v1/unknown/{task} {decision: "bind", tenant, upstream_id}` or
-/// `{decision: "lost", tenant}`
+/// Decides about an unknown submit: EvoLink's task is named, or it is lost.
+#[utoipa::path(post, path = "/admin/v1/unknown/{task}", tag = "Admin: unknown submits", request_body = Decision, responses(
+    (status = 200, description = "The task as it is now", body = Decided),
+    refusals::InvalidBody, refusals::TaskIdNotFound, refusals::NotDecided, refusals::TooLarge,
+    refusals::DecisionUnavailable,
+))]
 pub async fn decide(
     gateway: Gateway,
     admin: Admin,

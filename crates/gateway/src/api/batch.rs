@@ -9,24 +9,34 @@ use evogate_models::{TaskId, view};
 use futures::StreamExt as _;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::auth::{Read, Scoped};
 use crate::body;
 use crate::context::Context;
 use crate::error::ApiError;
+use crate::openapi::{refusals, schemas};
 use crate::reads;
 use crate::state::Gateway;
 
 /// Tasks that are read at the same time.
 const AT_ONCE: usize = 10;
 
-#[derive(Serialize)]
+/// Tasks.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TaskBatch)]
 struct Batch {
+    /// Always 200.
     code: u16,
+    #[schema(value_type = Vec<schemas::Task>)]
     data: Vec<Box<RawValue>>,
 }
 
-/// Answers the tasks, in the order asked for.
+/// Reads up to 50 tasks at once. Unknown and foreign ids are left out.
+#[utoipa::path(post, path = "/v1/tasks/batch", tag = "Tasks", request_body = schemas::TaskIds, responses(
+    (status = 200, description = "The tasks, in the order asked for", body = Batch),
+    refusals::InvalidBody, refusals::TooLarge,
+))]
 pub async fn post(
     gateway: Gateway,
     principal: Scoped<Read>,

@@ -13,11 +13,19 @@ use crate::auth::{Generate, Scoped};
 use crate::context::Context;
 use crate::error::ApiError;
 use crate::evolink::{CancelOutcome, Trace};
+use crate::openapi::{answers, refusals};
 use crate::reads;
 use crate::reconcile;
 use crate::state::Gateway;
 
 /// Cancels the task, as far as that can be done now.
+///
+/// The wish is stored and sent on. The answer is the task as it then stands, which may not be `cancelled` yet:
+/// poll it.
+#[utoipa::path(post, path = "/v1/tasks/{id}/cancel", tag = "Tasks", responses(
+    answers::Task, refusals::NotCancellable, refusals::CancelNotFound,
+    (status = "4XX", description = "EvoLink's own refusal, as it is", body = crate::error::Body<'static>),
+))]
 pub async fn post(
     gateway: Gateway,
     principal: Scoped<Generate>,

@@ -12,10 +12,21 @@ use crate::auth::{Read, Scoped};
 use crate::content::answered;
 use crate::context::Context;
 use crate::error::ApiError;
+use crate::openapi::{queries, refusals};
 use crate::reads;
 use crate::state::Gateway;
 
-/// Streams the result.
+/// Streams the first result through the gateway.
+///
+/// For hosts that can't reach EvoLink's files. Ranges and conditions are passed on.
+#[utoipa::path(get, path = "/v1/tasks/{id}/content", tag = "Tasks", params(queries::Ranges), responses(
+    (status = 200, description = "The file, with the headers of its host", body = Vec<u8>, content_type = "*/*"),
+    (status = 206, description = "A part of the file", body = Vec<u8>, content_type = "*/*",
+        headers(("content-range" = String, description = "Which part this is"))),
+    (status = 304, description = "Not modified since"),
+    (status = 416, description = "The file has no such part"),
+    refusals::TaskNotFound, refusals::ResultNotReady, refusals::ResultExpired, refusals::BadGateway,
+))]
 pub async fn get(
     gateway: Gateway,
     principal: Scoped<Read>,

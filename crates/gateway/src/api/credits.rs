@@ -4,26 +4,33 @@ use axum::Json;
 use axum::response::{IntoResponse as _, Response};
 use evogate_models::credits::Decimal;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::amount;
 use crate::auth::{Read, Scoped};
 use crate::error::ApiError;
 use crate::state::Gateway;
 
-#[derive(Serialize)]
+/// The tenant's credits.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AccountCredits)]
 struct Credits {
     success: bool,
     message: &'static str,
     data: Data,
 }
 
-#[derive(Serialize)]
+/// The same numbers twice, as EvoLink has them.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AccountCreditsData)]
 struct Data {
     token: Token,
     user: User,
 }
 
-#[derive(Serialize)]
+/// The tenant's.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AccountCreditsToken)]
 #[expect(clippy::struct_field_names, reason = "EvoLink's names")]
 struct Token {
     remaining_credits: Decimal,
@@ -31,7 +38,9 @@ struct Token {
     unlimited_credits: bool,
 }
 
-#[derive(Serialize)]
+/// The tenant's, with what is held.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AccountCreditsUser)]
 #[expect(clippy::struct_field_names, reason = "EvoLink's names")]
 struct User {
     remaining_credits: Decimal,
@@ -40,7 +49,10 @@ struct User {
     held_credits: Decimal,
 }
 
-/// Answers what remains and what was used.
+/// Tells the tenant's credits, in the shape of EvoLink's account.
+#[utoipa::path(get, path = "/v1/credits", tag = "Account", responses(
+    (status = 200, description = "What remains, and what was used", body = Credits),
+))]
 pub async fn get(gateway: Gateway, principal: Scoped<Read>) -> Result<Response, ApiError> {
     let view = gateway.store.tenant(&principal.tenant).await?;
     let view = view.ok_or_else(ApiError::unauthorized)?;

@@ -8,23 +8,29 @@ use evogate_models::credits::Decimal;
 use evogate_models::task::MediaKind;
 use jiff::tz::TimeZone;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::amount;
 use crate::auth::{Generate, Scoped};
 use crate::body;
 use crate::error::{ApiError, Said};
+use crate::openapi::{refusals, schemas};
 use crate::state::Gateway;
 use crate::{submit, windows};
 
-#[derive(Serialize)]
+/// What a task would cost.
+#[derive(Serialize, ToSchema)]
 struct Estimate<'a> {
+    /// `generation.estimate`
     object: &'static str,
     model: &'a str,
     #[serde(rename = "type")]
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     duration: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     quality: Option<&'a str>,
     /// Seconds, as EvoLink would show them.
     estimated_time: u32,
@@ -36,11 +42,13 @@ struct Estimate<'a> {
     /// Would a submit be taken now: by the balance, and by every limit of the tenant, its user and key?
     admitted: bool,
     /// What it would be refused with; null when it would not.
+    #[schema(required = true)]
     refusal: Option<Refusal<'a>>,
 }
 
 /// The answer that a submit would get.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = EstimateRefusal)]
 struct Refusal<'a> {
     /// The HTTP status.
     status: u16,
@@ -48,15 +56,25 @@ struct Refusal<'a> {
     error: Said<'a>,
 }
 
-#[derive(Serialize)]
+/// The price.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EstimateUsage)]
 struct Usage {
+    /// `per_second`, `per_call`, …
     billing_rule: String,
+    /// What a submit would hold.
     credits_reserved: Decimal,
     /// Is the price a guess, because none is public?
     assumed: bool,
 }
 
-/// Estimates a video.
+/// Says what a video would cost.
+///
+/// The validation and the price of a submit, with nothing held and nothing sent.
+#[utoipa::path(post, path = "/v1/videos/estimate", tag = "Generations", request_body = schemas::Generation, responses(
+    (status = 200, description = "The price, with nothing held and nothing sent", body = Estimate),
+    refusals::InvalidGeneration, refusals::ModelNotFound, refusals::TooLarge,
+))]
 pub async fn videos(
     gateway: Gateway,
     principal: Scoped<Generate>,
@@ -65,7 +83,13 @@ pub async fn videos(
     estimate(gateway, principal, MediaKind::Video, r).await
 }
 
-/// Estimates an image.
+/// Says what an image would cost.
+///
+/// The validation and the price of a submit, with nothing held and nothing sent.
+#[utoipa::path(post, path = "/v1/images/estimate", tag = "Generations", request_body = schemas::Generation, responses(
+    (status = 200, description = "The price, with nothing held and nothing sent", body = Estimate),
+    refusals::InvalidGeneration, refusals::ModelNotFound, refusals::TooLarge,
+))]
 pub async fn images(
     gateway: Gateway,
     principal: Scoped<Generate>,
@@ -74,7 +98,13 @@ pub async fn images(
     estimate(gateway, principal, MediaKind::Image, r).await
 }
 
-/// Estimates a sound.
+/// Says what a sound would cost.
+///
+/// The validation and the price of a submit, with nothing held and nothing sent.
+#[utoipa::path(post, path = "/v1/audios/estimate", tag = "Generations", request_body = schemas::Generation, responses(
+    (status = 200, description = "The price, with nothing held and nothing sent", body = Estimate),
+    refusals::InvalidGeneration, refusals::ModelNotFound, refusals::TooLarge,
+))]
 pub async fn audios(
     gateway: Gateway,
     principal: Scoped<Generate>,

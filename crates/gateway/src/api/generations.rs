@@ -18,11 +18,20 @@ use crate::body;
 use crate::context::Context;
 use crate::error::ApiError;
 use crate::headers::idempotency_key;
+use crate::openapi::{answers, queries, refusals, schemas};
 use crate::state::Gateway;
 use crate::submit::{self, LEASE, Order, SEND_WITHIN};
 use crate::{webhooks, windows};
 
 /// Submits a video.
+///
+/// The answer is exactly 200 with the task object, usually `pending`: poll `GET /v1/tasks/{id}`, or give a
+/// `callback_url`.
+#[utoipa::path(post, path = "/v1/videos/generations", tag = "Generations", params(queries::IdempotencyKey), request_body = schemas::Generation,
+    responses(answers::Submitted, refusals::InvalidSubmit, refusals::InsufficientCredits, refusals::SubmitForbidden,
+    refusals::SubmitNotFound, refusals::SubmitTooLarge, refusals::SubmitRejected, refusals::SubmitLimited,
+    refusals::SubmitUnavailable,
+))]
 pub async fn videos(
     gateway: Gateway,
     principal: Scoped<Generate>,
@@ -33,6 +42,14 @@ pub async fn videos(
 }
 
 /// Submits an image.
+///
+/// The answer is exactly 200 with the task object, usually `pending`: poll `GET /v1/tasks/{id}`, or give a
+/// `callback_url`.
+#[utoipa::path(post, path = "/v1/images/generations", tag = "Generations", params(queries::IdempotencyKey), request_body = schemas::Generation,
+    responses(answers::Submitted, refusals::InvalidSubmit, refusals::InsufficientCredits, refusals::SubmitForbidden,
+    refusals::SubmitNotFound, refusals::SubmitTooLarge, refusals::SubmitRejected, refusals::SubmitLimited,
+    refusals::SubmitUnavailable,
+))]
 pub async fn images(
     gateway: Gateway,
     principal: Scoped<Generate>,
@@ -43,6 +60,14 @@ pub async fn images(
 }
 
 /// Submits a sound.
+///
+/// The answer is exactly 200 with the task object, usually `pending`: poll `GET /v1/tasks/{id}`, or give a
+/// `callback_url`.
+#[utoipa::path(post, path = "/v1/audios/generations", tag = "Generations", params(queries::IdempotencyKey), request_body = schemas::Generation,
+    responses(answers::Submitted, refusals::InvalidSubmit, refusals::InsufficientCredits, refusals::SubmitForbidden,
+    refusals::SubmitNotFound, refusals::SubmitTooLarge, refusals::SubmitRejected, refusals::SubmitLimited,
+    refusals::SubmitUnavailable,
+))]
 pub async fn audios(
     gateway: Gateway,
     principal: Scoped<Generate>,

@@ -6,10 +6,20 @@ use super::{TaskPath, task_answer};
 use crate::auth::{Read, Scoped};
 use crate::context::Context;
 use crate::error::ApiError;
+use crate::openapi::{answers, refusals};
 use crate::reads;
 use crate::state::Gateway;
 
-/// Answers the task.
+/// Reads the task.
+///
+/// It is as fresh as a few seconds, however many clients poll; a finished task is answered without asking
+/// EvoLink, also after EvoLink has forgotten it.
+#[utoipa::path(
+    get,
+    path = "/v1/tasks/{id}",
+    tag = "Tasks",
+    responses(answers::Task, refusals::TaskNotFound)
+)]
 pub async fn get(
     gateway: Gateway,
     principal: Scoped<Read>,

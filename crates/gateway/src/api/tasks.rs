@@ -10,10 +10,13 @@ use evogate_models::view::{self, Shown};
 use evogate_models::{Fault, TaskId};
 use evogate_store::TaskFilter;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::amount;
 use crate::auth::{Read, Scoped};
 use crate::error::ApiError;
+use crate::openapi::schemas::Status;
+use crate::openapi::{queries, refusals};
 use crate::state::Gateway;
 
 /// The page size where none is asked for.
@@ -21,24 +24,34 @@ const PAGE_SIZE: u32 = 20;
 /// The largest page.
 const MAX_PAGE_SIZE: u32 = 100;
 
-#[derive(Serialize)]
+/// A page of tasks.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TaskList)]
 struct List<'a> {
+    /// `list`
     object: &'static str,
+    /// How many there are on all pages.
     total: u64,
     page: u32,
     page_size: u32,
     data: Vec<Item<'a>>,
 }
 
-#[derive(Serialize)]
+/// A task in short.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TaskListItem)]
 struct Item<'a> {
+    #[schema(value_type = String)]
     id: &'a TaskId,
     model: &'a str,
     #[serde(rename = "type")]
     kind: &'static str,
+    #[schema(value_type = Status)]
     status: &'static str,
     progress: u8,
     created_at: i64,
+    /// Seconds; null where the model has no length.
+    #[schema(required = true)]
     duration: Option<u32>,
     has_results: bool,
     result_count: usize,
@@ -85,7 +98,11 @@ struct Query {
     page_size: Option<u32>,
 }
 
-/// Lists the tenant's tasks.
+/// Lists the tenant's tasks, newest first.
+#[utoipa::path(get, path = "/v1/tasks", tag = "Tasks", params(queries::Tasks), responses(
+    (status = 200, description = "A page of the tenant's tasks, newest first", body = List),
+    refusals::InvalidQuery,
+))]
 pub async fn list(
     gateway: Gateway,
     principal: Scoped<Read>,

@@ -11,32 +11,61 @@ use evogate_models::{Credits, TaskId, UpstreamId};
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
+use utoipa::ToSchema;
 
 use super::TaskPath;
 use crate::auth::{Read, Scoped};
 use crate::error::ApiError;
+use crate::openapi::{refusals, schemas};
 use crate::state::Gateway;
 
-#[derive(Serialize)]
-struct Timeline<'a> {
+/// What became of a task.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TaskTimeline)]
+pub(crate) struct Timeline<'a> {
+    /// `task.timeline`
     object: &'static str,
+    #[schema(value_type = String)]
     id: &'a TaskId,
     /// The state's exact name: finer than EvoLink's `status`.
+    #[schema(schema_with = schemas::state)]
     state: &'static str,
     credits: Money,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     evolink_task_id: Option<&'a str>,
+    /// Each has `at` (RFC 3339), `step` (`held`, `bound`, `settled`, `delivery`, …) and what the step knows.
+    #[schema(value_type = Vec<Object>)]
     data: Vec<BTreeMap<String, Box<RawValue>>>,
 }
 
-#[derive(Serialize)]
-struct Money {
+/// A task's credits.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TaskCredits)]
+pub(crate) struct Money {
+    /// Before it was submitted.
     estimated: Decimal,
+    /// For it, now.
     held: Decimal,
+    /// In the end.
     charged: Decimal,
 }
 
-/// Answers the task's timeline.
+impl Money {
+    /// The task's.
+    pub(crate) fn of(task: &Task) -> Self {
+        Self {
+            estimated: Decimal(task.estimate),
+            held: Decimal(task.hold),
+            charged: Decimal(task.charged),
+        }
+    }
+}
+
+/// Tells every step, hold, call, delivery and credit of the task.
+#[utoipa::path(get, path = "/v1/tasks/{id}/timeline", tag = "Tasks", responses(
+    (status = 200, description = "The steps, in their order", body = Timeline), refusals::TaskNotFound,
+))]
 pub async fn get(
     gateway: Gateway,
     principal: Scoped<Read>,
@@ -56,11 +85,7 @@ pub fn timeline(task: &Task, notes: &[Note]) -> Result<Response, ApiError> {
         object: "task.timeline",
         id: &task.id,
         state: task.state.name(),
-        credits: Money {
-            estimated: Decimal(task.estimate),
-            held: Decimal(task.hold),
-            charged: Decimal(task.charged),
-        },
+        credits: Money::of(task),
         evolink_task_id: task.upstream.as_ref().map(UpstreamId::as_str),
         data,
     })

@@ -6,10 +6,17 @@ use axum::response::Response;
 use crate::admin::Cursor;
 use crate::auth::{Read, Scoped};
 use crate::error::ApiError;
+use crate::openapi::{queries, refusals, schemas};
 use crate::state::Gateway;
 use crate::usage;
 
-/// Answers the report.
+/// Sums up the tenant's own usage.
+///
+/// A key that stands for a user sees the tenant's too: budgets are shared.
+#[utoipa::path(get, path = "/v1/usage", tag = "Account", params(queries::Usage), responses(
+    (status = 200, description = "The sums", content((schemas::Usage), (String = "text/csv"))),
+    refusals::InvalidQuery,
+))]
 pub async fn get(
     gateway: Gateway,
     principal: Scoped<Read>,

@@ -3,19 +3,34 @@
 use axum::Json;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse as _, Response};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::auth::{Scoped, Webhooks};
 use crate::error::ApiError;
 use crate::state::Gateway;
 use crate::webhooks::SigningKey;
 
-/// Answers the secret, as Standard Webhooks libraries take it.
+/// What signs the webhooks.
+#[derive(Serialize, ToSchema)]
+#[schema(as = WebhookSecret)]
+struct Secret<'a> {
+    /// `whsec_…`
+    secret: &'a str,
+}
+
+/// Tells the secret that signs the tenant's webhooks.
+#[utoipa::path(get, path = "/v1/webhooks/secret", tag = "Webhooks", responses(
+    (status = 200, description = "The secret, as Standard Webhooks libraries take it", body = Secret),
+))]
 pub async fn get(gateway: Gateway, principal: Scoped<Webhooks>) -> Result<Response, ApiError> {
     let view = gateway.store.tenant(&principal.tenant).await?;
     let view = view.ok_or_else(ApiError::unauthorized)?;
     let key = SigningKey::new(&view.tenant.webhook_secret);
     let key = key.map_err(|error| ApiError::internal(&error))?;
-    let body = json!({ "secret": key.shown().expose() });
+    let shown = key.shown();
+    let body = Secret {
+        secret: shown.expose(),
+    };
     Ok(([(CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }

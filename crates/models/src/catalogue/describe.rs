@@ -2,12 +2,14 @@
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 use super::{Choice, Count, Media, Model, Prices};
 use crate::credits::Decimal;
 
 /// What a tenant may know of a model. EvoLink's own list has only `id`; the rest is ours.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Model)]
 pub struct ModelDescription<'a> {
     id: &'a str,
     object: &'static str,
@@ -33,7 +35,8 @@ pub struct ModelDescription<'a> {
 }
 
 /// Under the names of the request's fields.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ModelMedia)]
 #[expect(clippy::struct_field_names, reason = "the fields are the request's")]
 struct MediaDescription {
     image_urls: CountDescription,
@@ -41,17 +44,21 @@ struct MediaDescription {
     audio_urls: CountDescription,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ModelMediaCount)]
 struct CountDescription {
     min: usize,
     max: usize,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ModelPricing)]
 struct PricingDescription<'a> {
     billing_rule: &'static str,
+    #[schema(value_type = BTreeMap<String, Decimal>)]
     credits: PricesDescription<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<String, Decimal>>)]
     credits_without_audio: Option<PricesDescription<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reference_video_seconds: Option<u32>,
