@@ -23,6 +23,7 @@ pub(super) fn check(from: &mut Reader) {
     secrets_are_distinct(from);
     what_is_needed_is_kept(from);
     tls_to_the_store_is_whole(from);
+    what_must_be_durable_can_be(from);
 }
 
 fn listeners_are_distinct(from: &mut Reader) {
@@ -59,6 +60,21 @@ fn tls_to_the_store_is_whole(from: &mut Reader) {
         if file(from, key) && !file(from, missing) {
             from.problem(key, format!("needs {missing} beside it"));
         }
+    }
+}
+
+fn what_must_be_durable_can_be(from: &mut Reader) {
+    let key = "store.require_durable";
+    let url = from.peek::<StoreUrl>("store.url");
+    if from.peek(key) == Some(true)
+        && let Some(StoreUrl::Redis(url)) = url
+        && url.fails_over()
+    {
+        from.problem(
+            key,
+            "can't be kept: store.url is Sentinel or a Cluster, whose failovers can lose what was \
+             answered last (docs/durability.md)",
+        );
     }
 }
 

@@ -123,10 +123,7 @@ impl Link {
 
     /// Whether a replica takes over by itself when a primary ends.
     pub(crate) fn fails_over(&self) -> bool {
-        matches!(
-            self.inner.url.place,
-            Place::Sentinel { .. } | Place::Cluster(_)
-        )
+        self.inner.url.fails_over()
     }
 
     /// Counts the connections that were made, to any server: a change means that what answers may be

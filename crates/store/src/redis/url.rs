@@ -128,6 +128,11 @@ impl RedisUrl {
         self.encrypted
     }
 
+    /// Whether a replica takes over by itself when a primary ends: Sentinel and Cluster.
+    pub fn fails_over(&self) -> bool {
+        matches!(self.place, Place::Sentinel { .. } | Place::Cluster(_))
+    }
+
     /// Whether a password travels to another machine as it is.
     pub fn bares_password(&self) -> bool {
         let here = |address: &Address| {

@@ -143,6 +143,16 @@ fn a_wrong_redis_url_is_refused_with_the_reason_and_not_quoted() {
     assert!(!reason.contains("hunter2"), "{reason}");
 }
 
+#[rstest]
+#[case("redis+sentinel://10.0.0.1/main")]
+#[case("redis+cluster://10.0.0.1")]
+fn what_fails_over_can_not_be_required_to_be_durable(#[case] url: &str) {
+    let durable = "store.require_durable = true\n";
+    let (key, reason) = problem(&format!("{durable}store.url = '{url}'"));
+    assert_eq!(key, "store.require_durable");
+    assert!(reason.contains("failovers"), "{reason}");
+}
+
 #[test]
 fn a_certificate_for_the_store_needs_its_key() {
     let url = "store.url = 'rediss://10.0.0.1'\n";
