@@ -6,6 +6,8 @@
     reason = "the names are those of the interface"
 )]
 
+mod reports;
+
 use std::collections::BTreeMap;
 
 use evogate_models::credits::Decimal;
@@ -17,6 +19,8 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::admin::MAX_TEXT;
+
+pub use reports::{AuditEntry, DurabilityGap, Health, RefusedSubmit, Usage, UsageRow, Violation};
 
 /// What a client sees of a task's state.
 #[derive(ToSchema)]
@@ -99,8 +103,9 @@ pub struct TaskError {
 }
 
 /// What is to be made. The fields are those of EvoLink's Seedance 2.0; which values are allowed depends on
-/// the model, and `GET /v1/models` has every model's durations, qualities, aspect ratios, media and
-/// prices. Unknown fields pass to EvoLink unchanged, and `null` counts as not given.
+/// the model, and `GET /v1/models` has every model's durations, qualities, aspect ratios, media and prices
+/// (the catalogue that comes with the gateway has models for videos only). Unknown fields pass to EvoLink
+/// unchanged, and `null` counts as not given.
 #[derive(ToSchema)]
 #[schema(example = json!({
     "model": "seedance-2.0", "prompt": "A lighthouse in fog", "duration": 5, "quality": "720p",
@@ -214,133 +219,6 @@ pub struct Deleted {
     id: String,
     /// Always true.
     deleted: bool,
-}
-
-/// Sums of a period. Beside the counts, each row has a field for every word of `group_by`.
-#[derive(ToSchema)]
-pub struct Usage {
-    /// `usage`
-    object: String,
-    /// The first day.
-    from: String,
-    /// The last day.
-    to: String,
-    data: Vec<UsageRow>,
-}
-
-/// What was submitted and charged.
-#[derive(ToSchema)]
-pub struct UsageRow {
-    /// The day (UTC) on which the tasks were submitted.
-    #[schema(nullable = false)]
-    day: Option<String>,
-    #[schema(nullable = false)]
-    tenant: Option<String>,
-    /// Empty where the credential named none.
-    #[schema(nullable = false)]
-    user: Option<String>,
-    /// Empty where the credential was a token.
-    #[schema(nullable = false)]
-    key: Option<String>,
-    #[schema(nullable = false)]
-    model: Option<String>,
-    submitted: u64,
-    completed: u64,
-    failed: u64,
-    cancelled: u64,
-    credits_charged: Decimal,
-}
-
-/// One change that an admin made, recorded in the step that made it.
-#[derive(ToSchema)]
-pub struct AuditEntry {
-    /// Counts all entries, from 1.
-    seq: u64,
-    at: String,
-    /// An admin's name, `bootstrap`, or for a tenant's own admin `tenant/key-id`.
-    who: String,
-    /// The client's address.
-    #[schema(nullable = false)]
-    from: Option<String>,
-    #[schema(nullable = false)]
-    request_id: Option<String>,
-    /// `tenant.create`, `grant`, `key.rotate`, …
-    action: String,
-    /// On what: `studio`, `studio/key_…`.
-    target: String,
-    /// What it was; null for what is new.
-    before: Value,
-    /// What it is now; null for what is gone.
-    after: Value,
-}
-
-/// A refused submit, kept for seven days.
-#[derive(ToSchema)]
-pub struct RefusedSubmit {
-    request_id: String,
-    at: String,
-    tenant: String,
-    /// The key's id, or the token's subject.
-    credential: String,
-    #[schema(nullable = false)]
-    user: Option<String>,
-    route: String,
-    /// The HTTP status of the answer.
-    status: u16,
-    /// `error.code` of the answer.
-    code: String,
-    /// `error.message` of the answer.
-    message: String,
-    /// The fields at fault.
-    params: Vec<String>,
-    /// Only where ops switched that on.
-    #[schema(nullable = false)]
-    prompt: Option<String>,
-}
-
-/// An account, and what is wrong with it.
-#[derive(ToSchema)]
-pub struct Violation {
-    /// Null for the platform's own books.
-    #[schema(required = true)]
-    tenant: Option<String>,
-    /// In words.
-    what: String,
-}
-
-/// How this replica is.
-#[derive(ToSchema)]
-pub struct Health {
-    /// `ok`, `ready` or `not ready`
-    status: String,
-    /// Of the way to EvoLink: `closed`, `open` or `half_open`.
-    #[schema(nullable = false)]
-    breaker: Option<String>,
-    /// Why it is not ready.
-    #[schema(nullable = false)]
-    reason: Option<String>,
-    /// Does whatever was answered survive a crash of the store?
-    #[schema(nullable = false)]
-    durable: Option<bool>,
-    /// What keeps the store from being durable, or from being in order.
-    #[schema(nullable = false)]
-    durability_gaps: Option<Vec<DurabilityGap>>,
-}
-
-/// Something that is wrong with the store's set-up.
-#[derive(ToSchema)]
-pub struct DurabilityGap {
-    /// A stable code.
-    gap: String,
-    /// Can something be lost by it?
-    loses: bool,
-    /// The server that it was seen on.
-    #[schema(required = true)]
-    server: Option<String>,
-    /// What was seen, in words.
-    seen: String,
-    /// What follows, in words.
-    consequence: String,
 }
 
 /// The scopes that a key has.

@@ -44,6 +44,7 @@ impl fmt::Display for Welcome<'_> {
 Evogate is ready. Ctrl-C ends it; what it holds is kept for the next time.
 
   gateway        {api}    (tenant `demo`, 10 000 credits to start with)
+  its docs       {api}/docs    (every route, to read and to try out)
   ops            {ops}    (/metrics, /healthz, /readyz)
   fake EvoLink   {sim}    (nothing costs anything)
 
