@@ -22,7 +22,7 @@ use crate::listeners::Listeners;
 use crate::reads::Reads;
 use crate::state::{Gateway, Parts};
 use crate::token::Tokens;
-use crate::webhooks::{self, Deliverer};
+use crate::webhooks::{self, Deliverer, GuardedClient, Vault};
 use crate::{durability, ops, reconcile, router, server, sweep};
 
 /// Metrics that are kept as samples are folded this often, or memory grows.
@@ -48,6 +48,9 @@ pub enum StartError {
     /// There is no way to EvoLink.
     #[error(transparent)]
     EvoLink(#[from] EvoLinkError),
+    /// The certificates of `webhooks.ca_file` can't be had.
+    #[error("webhooks.ca_file: {0}")]
+    Authorities(#[from] webhooks::guard::AuthoritiesError),
     /// An HTTP client can't be made.
     #[error("the HTTP client can't be made: {0}")]
     Client(#[from] reqwest::Error),
@@ -108,6 +111,7 @@ impl Server {
             matcher: Matcher::default(),
             files: Files::new(&config)?,
             targets: Arc::new(webhooks::address_policy(&config, &own)),
+            vault: vault(&config),
             background,
             random: Arc::new(SystemRandom),
             store,
@@ -126,6 +130,11 @@ impl Server {
     /// The open store, for who seeds it.
     pub fn store(&self) -> &Store {
         &self.gateway.store
+    }
+
+    /// What seals secrets, for who seeds the store.
+    pub fn vault(&self) -> &Vault {
+        &self.gateway.vault
     }
 
     /// Serves until `stop`; then stops accepting, lets the requests under way finish, ends the
@@ -156,6 +165,16 @@ impl Server {
     }
 }
 
+/// What seals the secrets that sign webhooks, by the settings.
+pub fn vault(config: &Config) -> Vault {
+    let settings = &config.webhooks;
+    Vault::new(
+        settings.encryption_key.as_ref(),
+        &settings.old_encryption_keys,
+        Arc::new(SystemRandom),
+    )
+}
+
 fn start_workers(gateway: &Gateway) -> Result<(), StartError> {
     let background = &gateway.background;
     background.spawn(reconcile::run(gateway.clone()));
@@ -164,13 +183,20 @@ fn start_workers(gateway: &Gateway) -> Result<(), StartError> {
     background.spawn(async move { authenticating.auth.run(worker).await });
     let breaker = Arc::clone(&gateway.breaker);
     background.spawn(breaker.run(gateway.evolink.clone(), background.clone()));
+    let settings = &gateway.config.webhooks;
+    let client = GuardedClient::new(
+        Arc::clone(&gateway.targets),
+        webhooks::waits(settings),
+        webhooks::guard::authorities(settings.ca_file.as_deref())?,
+    )?;
     let deliverer = Deliverer::new(
         gateway.store.clone(),
-        Arc::clone(&gateway.targets),
-        &gateway.config.webhooks,
+        client,
+        gateway.vault.clone(),
+        settings,
         Arc::new(SystemClock),
         Arc::clone(&gateway.random),
-    )?;
+    );
     background.spawn(deliverer.run(background.clone()));
     let watch = Arc::clone(&gateway.durability);
     background.spawn(watch.run(gateway.store.clone(), background.clone()));

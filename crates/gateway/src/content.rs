@@ -50,6 +50,7 @@ impl Files {
         Ok(Self(GuardedClient::new(
             Arc::new(Self::policy(config)),
             WAITS,
+            Vec::new(),
         )?))
     }
 

@@ -370,6 +370,29 @@ impl ApiError {
         )
     }
 
+    /// 404: foreign and absent endpoints alike.
+    pub fn endpoint_not_found() -> Self {
+        Self::not_found(ErrorCode::EndpointNotFound, "Endpoint not found")
+    }
+
+    /// 404: foreign and absent deliveries alike.
+    pub fn delivery_not_found() -> Self {
+        Self::not_found(ErrorCode::DeliveryNotFound, "Delivery not found")
+    }
+
+    /// 409: there may be no more of it.
+    pub fn too_many(message: impl Into<String>) -> Self {
+        let code = ErrorCode::TooMany;
+        Self::new(StatusCode::CONFLICT, "conflict_error", code, message)
+    }
+
+    /// 409: nothing is sent to a disabled endpoint.
+    pub fn endpoint_disabled() -> Self {
+        let message = "The endpoint is disabled; enable it first";
+        let code = ErrorCode::EndpointDisabled;
+        Self::new(StatusCode::CONFLICT, "conflict_error", code, message)
+    }
+
     /// 400: the task has ended (EvoLink's class of answer for it is not documented).
     pub fn not_cancellable(state: &str) -> Self {
         let message = format!("The task is {state} and can't be cancelled");
@@ -635,6 +658,10 @@ impl From<TenantError> for ApiError {
         match error {
             TenantError::NoTenant => Self::tenant_not_found(),
             TenantError::NoKey => Self::key_not_found(),
+            TenantError::NoEndpoint => Self::endpoint_not_found(),
+            TenantError::NoDelivery => Self::delivery_not_found(),
+            TenantError::Disabled => Self::endpoint_disabled(),
+            TenantError::TooMany => Self::too_many("There are as many as there may be"),
             TenantError::Exists => Self::exists("It"),
             TenantError::KeyMismatch => Self::idempotency_mismatch(),
             TenantError::Ledger(error) => Self::invalid("credits", error.to_string()),

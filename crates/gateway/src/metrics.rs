@@ -29,3 +29,13 @@ pub const RESERVED_TOO_FAR: &str = "evogate_reserved_too_far_total";
 pub const TASKS_MISSING: &str = "evogate_upstream_tasks_missing_total";
 /// Requests that ended in a panic: a bug each.
 pub const PANICS: &str = "evogate_panics_total";
+/// Attempts at webhooks, by `outcome`: `delivered`, `retry` (it will be sent again), `dead`.
+pub const WEBHOOK_DELIVERIES: &str = "evogate_webhook_deliveries_total";
+/// How long attempts at webhooks take, in seconds.
+pub const WEBHOOK_SECONDS: &str = "evogate_webhook_delivery_seconds";
+/// From the event to the beginning of a webhook's first attempt, in seconds.
+pub const WEBHOOK_LAG_SECONDS: &str = "evogate_webhook_lag_seconds";
+/// Webhooks that this replica is sending, by `lane`: `good` (to targets that take them), `suspect`.
+pub const WEBHOOK_IN_FLIGHT: &str = "evogate_webhooks_in_flight";
+/// Answers 410 for which an endpoint was disabled.
+pub const WEBHOOK_ENDPOINTS_DISABLED: &str = "evogate_webhook_endpoints_disabled_total";

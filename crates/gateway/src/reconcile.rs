@@ -5,6 +5,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use evogate_models::delivery::{Delivery, DeliveryState};
+use evogate_models::event::EventKind;
 use evogate_models::life::news::cancel_is_due;
 use evogate_models::note::Why;
 use evogate_models::report::Report;
@@ -174,6 +176,7 @@ async fn look(gateway: &Gateway, task: Task, limiter: &DefaultDirectRateLimiter)
                 }
             }
         }
+        State::Completed => results(gateway, &task).await,
         // Ended for the tenant; what EvoLink bills for it is still to be learned.
         _ if task.upstream.is_some() => read(gateway, &task, limiter).await,
         _ => {
@@ -181,6 +184,22 @@ async fn look(gateway: &Gateway, task: Task, limiter: &DefaultDirectRateLimiter)
                 in_vain(gateway, &task, None).await;
             }
         }
+    }
+}
+
+/// A completed task whose results EvoLink deletes soon: does the tenant have them?
+async fn results(gateway: &Gateway, task: &Task) {
+    match gateway.store.deliveries(&task.tenant, &task.id).await {
+        Ok(deliveries) => {
+            let taken = |delivery: &Delivery| {
+                delivery.kind == EventKind::TaskCompleted
+                    && delivery.state == DeliveryState::Delivered
+            };
+            let delivered = deliveries.iter().any(taken);
+            turn(gateway, task, TaskCommand::Expiring { delivered }).await;
+        }
+        // It is claimed again when its lease ends.
+        Err(error) => tracing::warn!(task = %task.id, %error, "deliveries can't be read"),
     }
 }
 

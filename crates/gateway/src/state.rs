@@ -18,6 +18,7 @@ use crate::evolink::EvoLink;
 use crate::heal::Matcher;
 use crate::reads::Reads;
 use crate::token::Tokens;
+use crate::webhooks::Vault;
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -48,6 +49,8 @@ pub struct Parts {
     pub files: Files,
     /// Where tenants' webhooks may go.
     pub targets: Arc<AddressPolicy>,
+    /// What seals the secrets that sign webhooks.
+    pub vault: Vault,
     /// Work that no request carries.
     pub background: Background,
     /// Randomness.

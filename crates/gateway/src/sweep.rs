@@ -30,11 +30,15 @@ pub async fn run(gateway: Gateway) {
                 entries,
                 sums,
                 refused,
+                events,
+                queues,
             }) => tracing::info!(
                 tasks,
                 entries,
                 sums,
                 refused,
+                events,
+                queues,
                 "what was kept long enough has left"
             ),
             Err(error) => tracing::error!(%error, "the sweep failed"),

@@ -6,32 +6,29 @@
 //! another, and no request leaves for an address that the policy did not judge.
 //!
 //! - [`signature`]: Standard Webhooks
+//! - [`vault`]: the secrets that sign, at rest
 //! - [`policy`]: which addresses may be called, from the configuration
 //! - [`guard`] and [`resolver`]: the HTTP client that connects only to what was judged
-//! - `lanes`: who may send now, endpoint by endpoint
-//! - `courier`: one attempt, and what follows from it (`verdict`)
-//! - [`deliverer`]: the worker
+//! - `courier`: one attempt
+//! - [`deliverer`]: the worker; `hosts`: the part of its room that one host may use
+//!
+//! Who may be sent how much, and what follows from an attempt, is `evogate_models::delivery`.
 
 mod courier;
 pub mod deliverer;
 pub mod guard;
-mod lanes;
+mod hosts;
 pub mod policy;
 pub mod resolver;
+mod retry_after;
 pub mod signature;
-mod verdict;
+pub mod vault;
 
 #[cfg(test)]
 mod tests;
 
-pub use deliverer::Deliverer;
+pub use deliverer::{Deliverer, waits};
 pub use guard::{GuardError, GuardedClient, Waits};
 pub use policy::{address_policy, judge_callback};
 pub use signature::{SigningKey, WeakKey};
-
-/// Attempts by `outcome`: `delivered`, `retry` (it will be sent again), `dead`.
-pub const DELIVERIES: &str = "evogate_webhook_deliveries_total";
-/// How long attempts take, in seconds.
-pub const DELIVERY_SECONDS: &str = "evogate_webhook_delivery_seconds";
-/// From the event to the beginning of its first attempt, in seconds.
-pub const LAG_SECONDS: &str = "evogate_webhook_lag_seconds";
+pub use vault::{Vault, VaultError};

@@ -90,6 +90,24 @@ impl Account {
     }
 }
 
+/// Does the balance, which was `before` and is `after` now, count as low, and must the tenant be told?
+/// `low` is what the first answer was last time. Told once, when something was taken and the balance is
+/// below the threshold; and again only after it was not.
+pub fn low_credits(
+    low: bool,
+    threshold: Option<Credits>,
+    before: Credits,
+    after: Credits,
+) -> (bool, bool) {
+    match threshold {
+        Some(threshold) if after < threshold => {
+            let tell = !low && after < before;
+            (low || tell, tell)
+        }
+        _ => (false, false),
+    }
+}
+
 fn negated(amount: Credits) -> Result<Credits, LedgerError> {
     Credits::ZERO
         .checked_sub(amount)
@@ -136,6 +154,36 @@ mod tests {
                 prop_assert!(!account.held.is_negative() && !account.spent.is_negative());
             }
         }
+    }
+
+    #[test]
+    fn a_low_balance_is_told_once_until_it_was_not_low() {
+        let credits = |n| Some(Credits::whole(n));
+        let mut low = false;
+        let mut told = Vec::new();
+        let mut before = Credits::ZERO;
+        for (threshold, after) in [
+            (credits(10), 5), // granted less than the threshold: nothing was taken
+            (credits(10), 4),
+            (credits(10), 3),
+            (credits(10), 10),
+            (credits(10), 9),
+            (credits(5), 6), // no longer low, and the next fall is told
+            (credits(5), 4),
+            (None, 1),
+            (credits(5), 1), // nothing was taken
+            (credits(5), 0),
+        ] {
+            let after = Credits::whole(after);
+            let tell;
+            (low, tell) = low_credits(low, threshold, before, after);
+            told.push(tell);
+            before = after;
+        }
+        let expected = [
+            false, true, false, false, true, false, true, false, false, true,
+        ];
+        assert_eq!(told, expected);
     }
 
     #[test]

@@ -48,12 +48,20 @@ codes! {
     TenantNotFound = "tenant_not_found",
     /// No such key.
     KeyNotFound = "key_not_found",
+    /// No such webhook endpoint.
+    EndpointNotFound = "endpoint_not_found",
+    /// No such webhook delivery.
+    DeliveryNotFound = "delivery_not_found",
     /// No such route.
     RouteNotFound = "route_not_found",
     /// The route exists, with other methods.
     MethodNotAllowed = "method_not_allowed",
     /// The thing exists already, with other properties.
     AlreadyExists = "already_exists",
+    /// There are as many of them as there may be.
+    TooMany = "too_many",
+    /// The webhook endpoint is disabled: nothing is sent to it.
+    EndpointDisabled = "endpoint_disabled",
     /// The balance does not cover the request (EvoLink's own code).
     InsufficientQuota = "insufficient_quota",
     /// A credit limit of a day, week or month does not cover the request.

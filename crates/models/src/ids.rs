@@ -141,6 +141,18 @@ id!(
     }
 );
 
+id!(
+    /// An endpoint's id.
+    EndpointId,
+    "an endpoint's id",
+    "ep_ and 1 to 32 characters of a-z and 0-9",
+    |text| {
+        text.strip_prefix("ep_").is_some_and(|rest| {
+            (1..=32).contains(&rest.len()) && every(rest, |b| matches!(b, b'a'..=b'z' | b'0'..=b'9'))
+        })
+    }
+);
+
 /// The alphabet of ids, in the order in which texts are sorted.
 const ORDERED: [char; 36] = [
     '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i',
@@ -195,19 +207,46 @@ impl KeyId {
     }
 }
 
+impl EndpointId {
+    /// A new endpoint's id.
+    pub fn mint(random: u128) -> Self {
+        Self(format!("ep_{}", letters(random, 16)).into())
+    }
+}
+
+/// A kind of event as part of an id.
+fn dashed(event: &str) -> String {
+    let dashed = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    event.chars().map(dashed).take(24).collect()
+}
+
+/// Derived ids: the same event has the same id whoever records it.
 impl EventId {
-    /// The id of a task's event: derived, so that the same event has the same id whoever records it.
+    /// The id of a task's event.
     pub fn of_task(task: &TaskId, event: &str) -> Self {
-        let event: String = event
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-            .take(24)
-            .collect();
         let task = task
             .as_str()
             .strip_prefix("task-unified-")
             .unwrap_or_default();
-        Self(format!("msg_{task}-{event}").into())
+        Self(format!("msg_{task}-{}", dashed(event)).into())
+    }
+
+    /// The id of an event that came with the tenant's journal entry `seq`.
+    pub fn of_entry(seq: u64, event: &str) -> Self {
+        Self(format!("msg_entry-{seq}-{}", dashed(event)).into())
+    }
+
+    /// The id of an endpoint's event.
+    pub fn of_endpoint(endpoint: &EndpointId, at: crate::Timestamp, event: &str) -> Self {
+        let endpoint = endpoint.as_str().strip_prefix("ep_").unwrap_or_default();
+        let endpoint = endpoint.get(..16).unwrap_or(endpoint);
+        let at = at.millis().max(0);
+        Self(format!("msg_{endpoint}-{at}-{}", dashed(event)).into())
+    }
+
+    /// The id of a test of somebody's.
+    pub fn mint_test(random: u128) -> Self {
+        Self(format!("msg_test-{}", letters(random, 16)).into())
     }
 }
 
@@ -262,6 +301,16 @@ mod tests {
             let event = EventId::of_task(&id, "task.completed");
             prop_assert!(event.as_str().parse::<EventId>().is_ok());
             prop_assert!(KeyId::mint(random).as_str().parse::<KeyId>().is_ok());
+            let endpoint = EndpointId::mint(random);
+            prop_assert_eq!(endpoint.as_str().parse::<EndpointId>().unwrap(), endpoint.clone());
+            let at = Timestamp::from_millis(millis);
+            for event in [
+                EventId::of_endpoint(&endpoint, at, "endpoint.disabled"),
+                EventId::of_entry(u64::MAX, "credits.low"),
+                EventId::mint_test(random),
+            ] {
+                prop_assert!(event.as_str().parse::<EventId>().is_ok(), "{}", event);
+            }
         }
     }
 }

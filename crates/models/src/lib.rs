@@ -8,6 +8,8 @@ pub mod account;
 pub mod address;
 pub mod catalogue;
 pub mod credits;
+pub mod delivery;
+pub mod endpoint;
 pub mod error;
 pub mod event;
 pub mod idempotency;
@@ -26,5 +28,5 @@ pub mod view;
 
 pub use credits::Credits;
 pub use error::{ErrorCode, Fault, Refusal};
-pub use ids::{EventId, KeyId, TaskId, TenantId, UpstreamId};
+pub use ids::{EndpointId, EventId, KeyId, TaskId, TenantId, UpstreamId};
 pub use time::{Millis, Timestamp};

@@ -10,10 +10,12 @@
 //! - [`bind`]: EvoLink's id, and the hold's move to what EvoLink reserved
 //! - [`news`]: what reads and callbacks bring, cancellation
 //! - [`deadline`]: what time alone does
+//! - [`results`]: whether a completed task's results are in the tenant's hands
 
 pub mod bind;
 pub mod deadline;
 pub mod news;
+pub mod results;
 pub mod submit;
 
 #[cfg(test)]
@@ -172,9 +174,13 @@ impl Draft {
         task.ended = Some(now);
         task.resend = None;
         task.can_cancel = false;
-        // A callback said that EvoLink has it all the same: the platform's books want to know.
-        let look = task.hint.is_some() && task.upstream.is_none();
-        self.hand_back(look.then_some(now));
+        let due = match &task.state {
+            // Somebody looks in time whether the tenant has the results.
+            State::Completed => Some(results::expiring_at(now)),
+            // A callback said that EvoLink has it all the same: the platform's books want to know.
+            _ => (task.hint.is_some() && task.upstream.is_none()).then_some(now),
+        };
+        self.hand_back(due);
         self.turn.event = view::event(&self.turn.books.task);
         self.turn.key = KeyFate::Until(now.plus(crate::idempotency::KEPT_AFTER_END));
     }

@@ -5,7 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Credits, Timestamp, UpstreamId};
+use crate::delivery::{Attempt, Delivery, DeliveryState};
+use crate::event::EventKind;
+use crate::{Credits, EndpointId, Timestamp, UpstreamId};
 
 /// What came instead of an answer, so that a submit's outcome is not known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +31,23 @@ pub struct Note {
 }
 
 impl Step {
+    /// What an attempt at a delivery, which then stands as it does, is in the timeline of its task.
+    pub fn delivery(delivery: &Delivery, attempt: &Attempt) -> Self {
+        let outcome = match delivery.state {
+            DeliveryState::Delivered => "delivered",
+            DeliveryState::Dead => "given up",
+            DeliveryState::Pending => "to be tried again",
+        };
+        Self::Delivery {
+            event: Some(delivery.kind),
+            endpoint: delivery.target.endpoint().cloned(),
+            attempt: delivery.made,
+            status: attempt.status,
+            error: attempt.error.clone(),
+            outcome: outcome.to_owned(),
+        }
+    }
+
     /// The fields that hold amounts.
     pub const AMOUNTS: &[&str] = &["credits", "reserved", "from", "to", "charged", "released"];
 }
@@ -133,8 +152,16 @@ pub enum Step {
     },
     /// A record that the store had lost was made again from a callback's token or a bind.
     Restored,
+    /// Its results run out soon, and the tenant does not seem to have them.
+    Expiring,
     /// One attempt to deliver a webhook.
     Delivery {
+        /// Which event; absent in notes that are older than events with several targets.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        event: Option<EventKind>,
+        /// The endpoint, where it did not go to the request's `callback_url`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        endpoint: Option<EndpointId>,
         /// The attempt's number, from 1.
         attempt: u32,
         /// The HTTP status, when there was an answer.

@@ -12,7 +12,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::journal::Entry;
-use crate::task::Task;
+use crate::task::{State, Task};
 use crate::{Credits, Millis, TaskId, Timestamp};
 
 /// How long what has ended is kept.
@@ -23,6 +23,10 @@ pub struct Retention {
     /// Journal entries, from their time. At least as long as tasks.
     pub journal: Millis,
 }
+
+/// How much longer something is kept for a delivery that is still to be made: to an endpoint that is
+/// disabled, or one that fails so long that not all could be tried yet.
+pub const WAITED_FOR: Millis = 3 * 24 * 3600 * 1000;
 
 impl Retention {
     /// The newest second of creation that a task which may leave at `now` can have in its id: no task ends
@@ -35,7 +39,16 @@ impl Retention {
     /// for: it keeps the task too.
     pub fn lets_task_go(&self, task: &Task, now: Timestamp) -> bool {
         let ended = task.ended.unwrap_or(task.created);
-        task.state.is_ended() && task.due.is_none() && now.since(ended) >= self.tasks
+        // What is due of a completed one is to say that its results run out; by then they have.
+        let due = task.due.is_some() && task.state != State::Completed;
+        task.state.is_ended() && !due && now.since(ended) >= self.tasks
+    }
+
+    /// May an event of the time `at` leave at `now`? `pending`: a delivery of it is still to be made. Those
+    /// of a task's leave with the task, and keep it as long.
+    pub const fn lets_event_go(&self, at: Timestamp, pending: bool, now: Timestamp) -> bool {
+        let waits = if pending { WAITED_FOR } else { 0 };
+        now.since(at) >= self.tasks.saturating_add(waits)
     }
 
     /// May the entry leave at `now`, if it is the first of its journal? `task` is the one that it speaks

@@ -280,6 +280,9 @@ pub struct Task {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Timestamp>,
+    /// When the tenant's client was first given the results.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fetched: Option<Timestamp>,
     /// The beginnings of the quota windows that its hold was taken in.
     #[serde(default)]
     pub windows: Starts,

@@ -122,6 +122,13 @@ pub enum TaskCommand {
     Expire,
     /// The client hung up before its answer.
     HungUp,
+    /// The client was given the results.
+    Fetched,
+    /// The results run out soon.
+    Expiring {
+        /// Did a receiver take the event of the task's end?
+        delivered: bool,
+    },
 }
 
 /// What a command did.

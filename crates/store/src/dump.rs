@@ -4,19 +4,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use evogate_models::account::Account;
-use evogate_models::event::Delivery;
+use evogate_models::delivery::{Delivery, Lane, Queue};
+use evogate_models::endpoint::Endpoint;
+use evogate_models::event::{DeliveryId, Event, Target};
 use evogate_models::idempotency;
 use evogate_models::journal::{Entry, Opening};
 use evogate_models::note::Note;
 use evogate_models::quota::{Rate, Usage};
 use evogate_models::retention::Departed;
 use evogate_models::task::Task;
-use evogate_models::{EventId, KeyId, TaskId, TenantId, Timestamp, UpstreamId};
+use evogate_models::{EndpointId, EventId, KeyId, TaskId, TenantId, Timestamp, UpstreamId};
 
 use serde_json::Value;
 
 use crate::admin::AdminRecord;
 use crate::audit::AuditEntry;
+use crate::outbox::Cursor;
 use crate::record::{KeyRecord, Tenant};
 use crate::refused::Refused;
 use crate::usage::{Day, SeenUser, Sums};
@@ -70,10 +73,20 @@ pub struct Dump {
     pub due: BTreeSet<(Timestamp, TenantId, TaskId)>,
     /// The tasks that EvoLink may have without our knowing which of its tasks they are.
     pub unbound: BTreeSet<(TenantId, TaskId)>,
+    /// The tenants that were told that their balance is low.
+    pub low: BTreeSet<TenantId>,
+    /// The tenants' endpoints.
+    pub endpoints: BTreeMap<(TenantId, EndpointId), Endpoint>,
+    /// The events.
+    pub events: BTreeMap<(TenantId, EventId), Event>,
     /// The deliveries.
-    pub deliveries: BTreeMap<(TenantId, EventId), Delivery>,
-    /// When deliveries are due.
-    pub outbox: BTreeSet<(Timestamp, TenantId, EventId)>,
+    pub deliveries: BTreeMap<(TenantId, DeliveryId), Delivery>,
+    /// The deliveries in the order of time.
+    pub history: BTreeSet<Cursor>,
+    /// The targets' queues: those that are not as queues are at first.
+    pub queues: BTreeMap<(TenantId, Target), Queue>,
+    /// When queues are due.
+    pub outbox: BTreeSet<(Lane, Timestamp, TenantId, Target)>,
     /// What EvoLink bills beyond what the tenants paid, in micro-credits.
     pub platform_loss: i64,
 }

@@ -14,6 +14,8 @@ mod books;
 mod count;
 mod due;
 mod dump;
+mod endpoints;
+mod events;
 mod keys;
 mod leave;
 mod outbox;
@@ -33,6 +35,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use evogate_models::{Millis, TaskId, TenantId, Timestamp};
 use redb::{Database, ReadTransaction};
+use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::error::StoreError;
@@ -69,19 +72,20 @@ impl Embedded {
         path: &Path,
         cache: usize,
         clock: Arc<dyn Clock>,
+        outbox: Arc<Notify>,
     ) -> Result<Self, StoreError> {
         private(path)?;
         let db = Database::builder()
             .set_cache_size(cache)
             .create(path)
             .map_err(|error| StoreError::Unavailable(format!("{}: {error}", path.display())))?;
-        Self::on(db, clock)
+        Self::on(db, clock, outbox)
     }
 
-    fn on(db: Database, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+    fn on(db: Database, clock: Arc<dyn Clock>, outbox: Arc<Notify>) -> Result<Self, StoreError> {
         let db = Arc::new(db);
         table::prepare(&db, clock.now())?;
-        let writer = Writer::start(Arc::clone(&db))?;
+        let writer = Writer::start(Arc::clone(&db), outbox)?;
         Ok(Self {
             db,
             writer,

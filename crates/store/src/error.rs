@@ -87,7 +87,7 @@ pub enum TurnError {
     Store(#[from] StoreError),
 }
 
-/// Why a tenant, a key or a grant was not made.
+/// Why a tenant, a key, a grant or an endpoint was not made or changed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TenantError {
     /// No such tenant.
@@ -96,6 +96,18 @@ pub enum TenantError {
     /// No such key.
     #[error("no such key")]
     NoKey,
+    /// No such endpoint.
+    #[error("no such endpoint")]
+    NoEndpoint,
+    /// The endpoint is disabled: nothing is sent to it.
+    #[error("the endpoint is disabled")]
+    Disabled,
+    /// No such delivery.
+    #[error("no such delivery")]
+    NoDelivery,
+    /// The tenant has as many as it may have.
+    #[error("there are as many as there may be")]
+    TooMany,
     /// It exists already.
     #[error("it exists already")]
     Exists,

@@ -14,6 +14,7 @@ pub mod dump;
 pub mod durability;
 mod embedded;
 pub mod error;
+pub mod outbox;
 pub mod prospect;
 pub mod record;
 #[allow(dead_code, reason = "the engine that asks through it comes next")]
@@ -29,6 +30,7 @@ pub use clock::{Clock, ManualClock, Random, SystemClock, SystemRandom};
 pub use command::{Submit, Submitted, TaskCommand, TaskOutcome};
 pub use durability::{Durability, Gap, GapKind};
 pub use error::{StoreError, SubmitError, TenantError, TurnError};
+pub use outbox::{Claimed, Claims, Cursor, DeliveryFilter, NextDue, Room};
 pub use prospect::Prospect;
 pub use record::{
     KeyRecord, KeySecret, Scope, Tenant, TenantView, UnknownScope, Verification, Violation,

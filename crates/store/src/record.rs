@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use evogate_models::account::Account;
+use evogate_models::endpoint::{StoredSecret, secrets};
 use evogate_models::quota::{Quota, Usage};
 use evogate_models::{Credits, KeyId, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -26,13 +27,19 @@ pub struct Tenant {
     /// Grows with every change of what is above: who remembers an older one knows that it is stale.
     #[serde(default)]
     pub version: u64,
-    /// The secret that signs its webhooks (the key itself, 32 bytes).
-    pub webhook_secret: Vec<u8>,
+    /// What signs the webhooks to its requests' `callback_url`s, the newest last.
+    #[serde(alias = "webhook_secret", deserialize_with = "secrets")]
+    pub webhook_secrets: Vec<StoredSecret>,
 }
 
 impl Tenant {
     /// A new tenant, limited by nothing but its balance.
-    pub fn new(id: TenantId, name: String, created: Timestamp, webhook_secret: Vec<u8>) -> Self {
+    pub fn new(
+        id: TenantId,
+        name: String,
+        created: Timestamp,
+        webhook_secret: impl Into<StoredSecret>,
+    ) -> Self {
         Self {
             id,
             name,
@@ -40,7 +47,7 @@ impl Tenant {
             suspended: false,
             quota: Quota::default(),
             version: 1,
-            webhook_secret,
+            webhook_secrets: vec![webhook_secret.into()],
         }
     }
 }

@@ -3,13 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use evogate_models::event::{Attempt, Delivery, DeliveryState};
+use evogate_models::delivery::{Attempt, Claim, Delivery, End};
+use evogate_models::endpoint::{Endpoint, EndpointChange, Rotation};
+use evogate_models::event::{DeliveryId, Event};
 use evogate_models::journal::{Entry, Opening};
 use evogate_models::note::Note;
 use evogate_models::retention::Retention;
 use evogate_models::task::{Author, Task};
 use evogate_models::view::Shown;
-use evogate_models::{EventId, KeyId, Millis, TaskId, TenantId, Timestamp, UpstreamId};
+use evogate_models::{EndpointId, KeyId, Millis, TaskId, TenantId, Timestamp, UpstreamId};
 use tokio::sync::{Notify, watch};
 
 use crate::admin::{AdminRecord, Grant, Granted, KeyChange, TenantChange};
@@ -20,10 +22,11 @@ use crate::dump::Dump;
 use crate::durability::Durability;
 use crate::embedded::Embedded;
 use crate::error::{StoreError, SubmitError, TenantError, TurnError};
+use crate::outbox::{Claims, Cursor, DeliveryFilter, Room};
 use crate::prospect::Prospect;
 use crate::record::{KeyRecord, Tenant, TenantView, Verification};
 use crate::refused::Refused;
-use crate::sweep::Retired;
+use crate::sweep::{Retired, RetiredEvents};
 use crate::usage::{Day, SeenUser, UsageRow};
 
 /// Which of a tenant's tasks a list shows.
@@ -74,11 +77,12 @@ impl Store {
     /// The file belongs to one process at a time, so whatever lease is found in it is of a process
     /// that is gone: those leases end here.
     pub fn embedded(path: &Path, cache: usize, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        let engine = Engine::Embedded(Arc::new(Embedded::open(path, cache, clock)?));
+        let outbox = Arc::new(Notify::new());
+        let engine = Embedded::open(path, cache, clock, Arc::clone(&outbox))?;
         Ok(Self {
-            engine,
+            engine: Engine::Embedded(Arc::new(engine)),
             due: Arc::default(),
-            outbox: Arc::default(),
+            outbox,
         })
     }
 
@@ -94,7 +98,7 @@ impl Store {
         &self.due
     }
 
-    /// Notified when a delivery may have become due earlier than before.
+    /// Notified when a queue of deliveries may have become due earlier than before.
     pub fn outbox(&self) -> &Notify {
         &self.outbox
     }
@@ -326,9 +330,6 @@ impl Store {
     }
 
     fn wake(&self, outcome: &TaskOutcome) {
-        if outcome.ended {
-            self.outbox.notify_one();
-        }
         if outcome.task.due.is_some() {
             self.due.notify_one();
         }
@@ -390,52 +391,129 @@ impl Store {
         on!(self.next_due())
     }
 
-    /// Claims up to `limit` due deliveries, the longest due first, each for `lease`.
-    pub async fn claim_deliveries(
+    /// Adds an endpoint.
+    pub async fn create_endpoint(&self, endpoint: Endpoint, by: &Actor) -> Result<(), TenantError> {
+        on!(self.create_endpoint(endpoint, by))
+    }
+
+    /// Changes an endpoint. One that is disabled gets no events; what waits for it goes on waiting until it
+    /// is enabled again.
+    pub async fn change_endpoint(
         &self,
-        limit: usize,
-        lease: Millis,
-    ) -> Result<Vec<Delivery>, StoreError> {
-        on!(self.claim_deliveries(limit, lease))
+        tenant: &TenantId,
+        id: &EndpointId,
+        change: EndpointChange,
+        by: &Actor,
+    ) -> Result<Endpoint, TenantError> {
+        on!(self.change_endpoint(tenant, id, change, by))
     }
 
-    /// When the next delivery is due.
-    pub async fn next_delivery(&self) -> Result<Option<Timestamp>, StoreError> {
-        on!(self.next_delivery())
+    /// Takes an endpoint away. What waits for it is still claimed, without an endpoint, and given up.
+    pub async fn delete_endpoint(
+        &self,
+        tenant: &TenantId,
+        id: &EndpointId,
+        by: &Actor,
+    ) -> Result<(), TenantError> {
+        on!(self.delete_endpoint(tenant, id, by))
     }
 
-    /// Records an attempt that was made under the lease `fence`, and where the delivery stands now
-    /// (`due` for one that is pending). A stale fence changes nothing and answers `false`.
+    /// A tenant's endpoint.
+    pub async fn endpoint(
+        &self,
+        tenant: &TenantId,
+        id: &EndpointId,
+    ) -> Result<Option<Endpoint>, StoreError> {
+        on!(self.endpoint(tenant, id))
+    }
+
+    /// A tenant's endpoints, by id.
+    pub async fn endpoints(&self, tenant: &TenantId) -> Result<Vec<Endpoint>, StoreError> {
+        on!(self.endpoints(tenant))
+    }
+
+    /// Sends `event` to one endpoint of its tenant, whatever that subscribes to.
+    pub async fn test_endpoint(
+        &self,
+        endpoint: &EndpointId,
+        event: Event,
+    ) -> Result<Delivery, TenantError> {
+        on!(self.test_endpoint(endpoint, event))
+    }
+
+    /// Gives a tenant a new secret for its webhooks to `callback_url`s.
+    pub async fn rotate_webhook_secret(
+        &self,
+        tenant: &TenantId,
+        rotation: Rotation,
+        by: &Actor,
+    ) -> Result<TenantView, TenantError> {
+        on!(self.rotate_webhook_secret(tenant, rotation, by))
+    }
+
+    /// Claims due deliveries, each for `lease`: in each lane, queue by queue, the longest due first, from
+    /// each as many as its target's health allows, and no more in all than there is `room` for. Says when
+    /// the next are due.
+    pub async fn claim_deliveries(&self, room: Room, lease: Millis) -> Result<Claims, StoreError> {
+        on!(self.claim_deliveries(room, lease))
+    }
+
+    /// Records an attempt that was made under `claim`, with what follows from it by
+    /// [`evogate_models::delivery::attempted`]: for the delivery, for its target's health, for its
+    /// endpoint. `jitter` is random, in 0.0 ..= 1.0. A stale claim changes nothing and answers `None`.
     pub async fn attempted(
         &self,
-        tenant: &TenantId,
-        event: &EventId,
-        fence: u64,
+        claim: &Claim,
         attempt: Attempt,
-        state: DeliveryState,
-        due: Option<Timestamp>,
-    ) -> Result<bool, StoreError> {
-        on!(self.attempted(tenant, event, fence, attempt, state, due))
+        end: End,
+        jitter: f64,
+    ) -> Result<Option<Delivery>, StoreError> {
+        on!(self.attempted(claim, attempt, end, jitter))
     }
 
-    /// Puts claimed deliveries back that were not attempted, to be claimed again at `due`.
-    pub async fn postpone(
+    /// Puts a claimed delivery back that was not attempted, to be claimed again at `due`. A stale claim
+    /// changes nothing and answers `false`.
+    pub async fn postpone(&self, claim: &Claim, due: Timestamp) -> Result<bool, StoreError> {
+        on!(self.postpone(claim, due))
+    }
+
+    /// Sends a delivery again, whatever became of it. One that is being sent stays as it is.
+    pub async fn redeliver(
         &self,
         tenant: &TenantId,
-        event: &EventId,
-        fence: u64,
-        due: Timestamp,
-    ) -> Result<bool, StoreError> {
-        on!(self.postpone(tenant, event, fence, due))
+        id: &DeliveryId,
+    ) -> Result<Delivery, TenantError> {
+        on!(self.redeliver(tenant, id))
     }
 
-    /// A task's deliveries.
+    /// A task's deliveries, by event and target.
     pub async fn deliveries(
         &self,
         tenant: &TenantId,
         task: &TaskId,
     ) -> Result<Vec<Delivery>, StoreError> {
         on!(self.deliveries(tenant, task))
+    }
+
+    /// A delivery with its event.
+    pub async fn delivery(
+        &self,
+        tenant: &TenantId,
+        id: &DeliveryId,
+    ) -> Result<Option<(Event, Delivery)>, StoreError> {
+        on!(self.delivery(tenant, id))
+    }
+
+    /// Up to `limit` deliveries that `filter` shows, of one tenant or of all: by tenant, and of each newest
+    /// first; those that come after the one at `after`.
+    pub async fn list_deliveries(
+        &self,
+        tenant: Option<&TenantId>,
+        filter: DeliveryFilter,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        on!(self.list_deliveries(tenant, filter, after, limit))
     }
 
     /// Recomputes every tenant's account from its journal and compares, all at one moment.
@@ -479,6 +557,22 @@ impl Store {
         limit: usize,
     ) -> Result<usize, StoreError> {
         on!(self.sweep_days(tenant, limit))
+    }
+
+    /// One step of [`Store::sweep`]: looks at up to `limit` of a tenant's oldest deliveries after `after`.
+    pub(crate) async fn retire_some_events(
+        &self,
+        tenant: &TenantId,
+        keep: Retention,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<RetiredEvents, StoreError> {
+        on!(self.retire_events(tenant, keep, after, limit))
+    }
+
+    /// One step of [`Store::sweep`]: forgets a tenant's callbacks that nothing was sent to for long.
+    pub(crate) async fn sweep_some_queues(&self, tenant: &TenantId) -> Result<usize, StoreError> {
+        on!(self.sweep_queues(tenant))
     }
 
     /// One step of [`Store::sweep`]: removes up to `limit` refused submits that are too old.

@@ -4,6 +4,7 @@ use evogate_models::retention::Retention;
 use evogate_models::{TaskId, TenantId};
 
 use crate::error::StoreError;
+use crate::outbox::Cursor;
 use crate::store::Store;
 
 /// The most tasks that one step looks at: each may have a timeline of hundreds of rows.
@@ -20,6 +21,15 @@ pub(crate) struct Retired {
     pub(crate) next: Option<TaskId>,
 }
 
+/// What a step that looks for old events did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RetiredEvents {
+    /// How many events left.
+    pub(crate) left: usize,
+    /// The last delivery that was looked at, where there may be more after it.
+    pub(crate) next: Option<Cursor>,
+}
+
 /// What a sweep removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Swept {
@@ -31,10 +41,14 @@ pub struct Swept {
     pub sums: usize,
     /// Refused submits.
     pub refused: usize,
+    /// Events that are about no task, with their deliveries.
+    pub events: usize,
+    /// What was known of callbacks that nothing was sent to for a day.
+    pub queues: usize,
 }
 
 impl Store {
-    /// Removes what was kept long enough: finished tasks and journal entries by `keep`, daily sums after 25
+    /// Removes what was kept long enough: finished tasks, events and journal entries by `keep`, daily sums after 25
     /// months, refused submits after a week. In steps of a bounded size, so that others get their turn;
     /// whoever stops waiting stops it between two steps, and the next sweep goes on from there.
     pub async fn sweep(&self, keep: Retention) -> Result<Swept, StoreError> {
@@ -49,6 +63,10 @@ impl Store {
             swept.entries = swept.entries.saturating_add(entries);
             let sums = self.sweep_days(&tenant).await?;
             swept.sums = swept.sums.saturating_add(sums);
+            let events = self.retire_events(&tenant, keep).await?;
+            swept.events = swept.events.saturating_add(events);
+            let queues = self.sweep_some_queues(&tenant).await?;
+            swept.queues = swept.queues.saturating_add(queues);
         }
         swept.refused = self.sweep_refused().await?;
         Ok(swept)
@@ -58,6 +76,20 @@ impl Store {
         let (mut left, mut after) = (0_usize, None);
         loop {
             let retired = self.retire_some(tenant, keep, after, TASKS).await?;
+            left = left.saturating_add(retired.left);
+            if retired.next.is_none() {
+                return Ok(left);
+            }
+            after = retired.next;
+        }
+    }
+
+    async fn retire_events(&self, tenant: &TenantId, keep: Retention) -> Result<usize, StoreError> {
+        let (mut left, mut after) = (0_usize, None);
+        loop {
+            let retired = self
+                .retire_some_events(tenant, keep, after, RECORDS)
+                .await?;
             left = left.saturating_add(retired.left);
             if retired.next.is_none() {
                 return Ok(left);

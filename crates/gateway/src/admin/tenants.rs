@@ -105,8 +105,8 @@ pub async fn create(
         Some(name) => super::text("name", &name)?,
         None => id.to_string(),
     };
-    let mut secret = vec![0; 32];
-    gateway.random.fill(&mut secret);
+    let made = gateway.vault.make(&id);
+    let (secret, _) = made.map_err(|error| ApiError::internal(&error))?;
     let tenant = Tenant::new(id.clone(), name, gateway.store.now(), secret);
     let made = gateway.store.create_tenant(tenant, &by.actor(&admin)).await;
     let view = made.map_err(|error| match error {

@@ -9,7 +9,6 @@ use utoipa::ToSchema;
 use crate::auth::{Scoped, Webhooks};
 use crate::error::ApiError;
 use crate::state::Gateway;
-use crate::webhooks::SigningKey;
 
 /// What signs the webhooks.
 #[derive(Serialize, ToSchema)]
@@ -26,7 +25,9 @@ struct Secret<'a> {
 pub async fn get(gateway: Gateway, principal: Scoped<Webhooks>) -> Result<Response, ApiError> {
     let view = gateway.store.tenant(&principal.tenant).await?;
     let view = view.ok_or_else(ApiError::unauthorized)?;
-    let key = SigningKey::new(&view.tenant.webhook_secret);
+    let secret = view.tenant.webhook_secrets.last();
+    let secret = secret.ok_or_else(|| ApiError::internal(&"the tenant has no webhook secret"))?;
+    let key = gateway.vault.open(&principal.tenant, secret);
     let key = key.map_err(|error| ApiError::internal(&error))?;
     let shown = key.shown();
     let body = Secret {

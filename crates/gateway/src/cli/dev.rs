@@ -70,7 +70,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let gateway = Server::start(config, listeners)
         .await
         .map_err(Failure::new)?;
-    seed::demo(gateway.store(), &peppers, &secrets).await?;
+    seed::demo(gateway.store(), gateway.vault(), &peppers, &secrets).await?;
     let welcome = Welcome {
         addresses,
         secrets: &secrets,

@@ -95,6 +95,14 @@ impl Reader {
         }
     }
 
+    /// A list of secrets, each of at least `least` characters.
+    pub(super) fn secrets(&mut self, key: &'static str, least: usize) -> Option<Vec<Secret>> {
+        let texts = self.required::<Vec<String>>(key)?;
+        let secrets = texts.iter().map(|text| check_secret(text, least));
+        let secrets = secrets.collect::<Result<Vec<_>, _>>();
+        secrets.map_err(|reason| self.problem(key, reason)).ok()
+    }
+
     /// A secret that travels in an `Authorization` header, where not every character can be sent.
     #[expect(
         clippy::option_option,

@@ -139,6 +139,7 @@ fn secrets_are_distinct(from: &mut Reader) {
         "callbacks.secret",
         "admin.bootstrap_key",
         "auth.pepper",
+        "webhooks.encryption_key",
     ];
     for (index, key) in keys.into_iter().enumerate() {
         for earlier in keys.into_iter().take(index) {

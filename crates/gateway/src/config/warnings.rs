@@ -197,6 +197,17 @@ impl Warnings {
 
     fn about_webhooks(&mut self, config: &Config) {
         let webhooks = &config.webhooks;
+        match &webhooks.encryption_key {
+            None => self.add(
+                "webhooks.encryption_key",
+                "is not set: the secrets that sign webhooks are kept unencrypted; make one with \
+                 `openssl rand -hex 32`",
+            ),
+            Some(key) if is_monotonous(key) => {
+                self.add("webhooks.encryption_key", "has few different characters");
+            }
+            Some(_) => {}
+        }
         if webhooks.allow_networks.iter().any(is_wide) {
             self.add(
                 "webhooks.allow_networks",

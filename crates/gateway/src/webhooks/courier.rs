@@ -4,17 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evogate_models::Timestamp;
-use evogate_models::event::{Attempt, Delivery, DeliveryState};
-use evogate_store::{Clock, Random, Store};
+use evogate_models::delivery::{Attempt, Delivery, DeliveryState, End};
+use evogate_models::event::{Event, Target};
+use evogate_store::{Claimed, Clock, Random, Store, StoreError};
 use metrics::{counter, histogram};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Method, Response};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::guard::{GuardedClient, explain};
-use super::lanes::Outcome;
-use super::verdict::{End, retry_after};
-use super::{DELIVERIES, DELIVERY_SECONDS, LAG_SECONDS, SigningKey};
+use super::retry_after::retry_after;
+use super::signature::signatures;
+use super::{SigningKey, Vault};
+use crate::metrics::{
+    WEBHOOK_DELIVERIES, WEBHOOK_ENDPOINTS_DISABLED, WEBHOOK_LAG_SECONDS, WEBHOOK_SECONDS,
+};
 
 /// How much of an answer is read, so that its connection can be used again.
 const READ: usize = 16 * 1024;
@@ -36,143 +40,154 @@ const RECORD_AGAIN: [Duration; 3] = [
 pub(super) struct Courier {
     pub(super) store: Store,
     pub(super) client: GuardedClient,
+    pub(super) vault: Vault,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) random: Arc<dyn Random>,
 }
 
 /// What came of a delivery that was claimed.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Report {
-    /// What it says of the endpoint.
-    pub(super) outcome: Outcome,
-    /// How long it took.
-    pub(super) took: Duration,
-    /// When the delivery is due again.
+    /// Was it taken?
+    pub(super) good: bool,
+    /// When it is due again.
     pub(super) due: Option<Timestamp>,
 }
 
 /// An answer, as far as it is recorded.
 struct Answer {
-    status: u16,
-    retry_after: Option<Duration>,
+    end: End,
     text: Option<String>,
+}
+
+/// Where a delivery goes; none where the endpoint was deleted.
+pub(super) fn address(claimed: &Claimed) -> Option<&str> {
+    match claimed.delivery.target {
+        Target::Endpoint(_) => claimed.endpoint.as_ref().map(|endpoint| &*endpoint.url),
+        Target::Callback(_) => claimed.event.callback_url.as_deref(),
+    }
 }
 
 impl Courier {
     /// Makes one attempt and records it. What can't be recorded is sent again when its lease ends,
     /// under the same id.
-    pub(super) async fn deliver(&self, delivery: &Delivery) -> Report {
-        let begun = Instant::now();
-        let key = match self.key(delivery).await {
-            Ok(key) => key,
+    pub(super) async fn deliver(&self, claimed: &Claimed) -> Report {
+        let (event, delivery) = (&claimed.event, &claimed.delivery);
+        let keys = match self.keys(claimed).await {
+            Ok(keys) => keys,
             Err(error) => {
-                tracing::warn!(event = %delivery.event, %error, "a webhook waits for the store");
+                tracing::warn!(event = %event.id, %error, "a webhook waits for the store");
                 return self.put_off(delivery).await;
             }
         };
-        let at = self.store.now();
-        if delivery.attempts.is_empty() {
-            histogram!(LAG_SECONDS).record(seconds(at.since(delivery.at)));
+        let (at, begun) = (self.store.now(), Instant::now());
+        if delivery.made == 0 {
+            histogram!(WEBHOOK_LAG_SECONDS).record(seconds(at.since(event.at)));
         }
-        let asked = key.is_ok();
-        let sent = match key {
-            Ok(key) => self.send(delivery, &key).await,
-            Err(why) => Err(why),
+        let sent = match (address(claimed), keys) {
+            (None, _) => Err((End::Gone, "the endpoint was deleted".to_owned())),
+            (Some(_), Err(why)) => Err((End::NotSent, why)),
+            (Some(url), Ok(keys)) => {
+                let sent = self.send(url, event, delivery, &keys).await;
+                sent.map_err(|why| (End::Silent, why))
+            }
         };
         let took = begun.elapsed();
-        histogram!(DELIVERY_SECONDS).record(took.as_secs_f64());
-        let (answer, error) = match sent {
-            Ok(answer) => (Some(answer), None),
-            Err(error) => (None, Some(error)),
+        histogram!(WEBHOOK_SECONDS).record(took.as_secs_f64());
+        let (end, text, error) = match sent {
+            Ok(answer) => (answer.end, answer.text, None),
+            Err((end, error)) => (end, None, Some(error)),
         };
-        let end = End {
-            status: answer.as_ref().map(|answer| answer.status),
-            retry_after: answer.as_ref().and_then(|answer| answer.retry_after),
-        };
-        let made = delivery.attempts.len().saturating_add(1);
-        let (state, due) = end.verdict(made, self.random.unit(), self.store.now());
         let attempt = Attempt {
             at,
             took_ms: u32::try_from(took.as_millis()).unwrap_or(u32::MAX),
-            status: end.status,
-            answer: answer.and_then(|answer| answer.text),
+            status: end.status(),
+            answer: text,
             error,
         };
-        tell(delivery, &attempt, state);
-        self.record(delivery, attempt, state, due).await;
-        let outcome = match (asked, end.is_good()) {
-            (true, true) => Outcome::Taken,
-            (true, false) => Outcome::Failed,
-            (false, _) => Outcome::NotSent,
-        };
-        Report { outcome, took, due }
+        let recorded = self.record(delivery, &attempt, end).await;
+        if let Some(recorded) = &recorded {
+            tell(recorded, &attempt, &end);
+        }
+        Report {
+            good: end.is_good(),
+            due: recorded.and_then(|delivery| delivery.due),
+        }
     }
 
-    /// The key to sign with. The inner error is the tenant's; it is recorded like a failed attempt.
-    async fn key(
+    /// The keys to sign with: the endpoint's own, or those of the tenant. The inner error is the
+    /// tenant's; it is recorded like a failed attempt.
+    async fn keys(&self, claimed: &Claimed) -> Result<Result<Vec<SigningKey>, String>, StoreError> {
+        let tenant = &claimed.delivery.tenant;
+        let secrets = match (&claimed.endpoint, &claimed.delivery.target) {
+            (Some(endpoint), _) => endpoint.secrets.clone(),
+            (None, Target::Endpoint(_)) => Vec::new(),
+            (None, Target::Callback(_)) => match self.store.tenant(tenant).await? {
+                Some(view) => view.tenant.webhook_secrets,
+                None => return Ok(Err("the tenant is gone".to_owned())),
+            },
+        };
+        let now = self.store.now();
+        let current = secrets.iter().rev().filter(|secret| secret.is_current(now));
+        let keys: Result<Vec<_>, _> = current
+            .map(|secret| self.vault.open(tenant, secret))
+            .collect();
+        Ok(match keys {
+            Ok(keys) if keys.is_empty() => Err("there is no secret to sign with".to_owned()),
+            Ok(keys) => Ok(keys),
+            Err(error) => Err(error.to_string()),
+        })
+    }
+
+    async fn send(
         &self,
+        url: &str,
+        event: &Event,
         delivery: &Delivery,
-    ) -> Result<Result<SigningKey, String>, evogate_store::StoreError> {
-        let Some(view) = self.store.tenant(&delivery.tenant).await? else {
-            return Ok(Err("the tenant is gone".to_owned()));
-        };
-        let key = SigningKey::new(&view.tenant.webhook_secret);
-        Ok(key.map_err(|weak| weak.to_string()))
-    }
-
-    async fn send(&self, delivery: &Delivery, key: &SigningKey) -> Result<Answer, String> {
-        let request = self.client.request(Method::POST, &delivery.url);
-        let request = request.map_err(|error| error.to_string())?;
+        keys: &[SigningKey],
+    ) -> Result<Answer, String> {
+        let request = self.client.request(Method::POST, url);
+        let mut request = request.map_err(|error| error.to_string())?;
         let now = self.clock.now();
+        let body = event.body().into_owned();
+        if let Some(endpoint) = delivery.target.endpoint() {
+            request = request.header("x-evogate-endpoint", endpoint.as_str());
+        }
         let response = request
             .header(CONTENT_TYPE, "application/json")
-            .header("webhook-id", delivery.event.as_str())
+            .header("webhook-id", event.id.as_str())
             .header("webhook-timestamp", now.seconds())
-            .header(
-                "webhook-signature",
-                key.sign(&delivery.event, now, &delivery.body),
-            )
-            .header("x-evogate-event", delivery.kind.as_str())
-            .header(
-                "x-evogate-attempt",
-                delivery.attempts.len().saturating_add(1),
-            )
-            .body(delivery.body.clone())
+            .header("webhook-signature", signatures(keys, &event.id, now, &body))
+            .header("x-evogate-event", event.kind.as_str())
+            .header("x-evogate-attempt", delivery.made.saturating_add(1))
+            .body(body)
             .send()
             .await
             .map_err(|error| explain(&error))?;
         let wait = response.headers().get(RETRY_AFTER);
         let wait = wait.and_then(|value| value.to_str().ok());
-        Ok(Answer {
+        let end = End::Answered {
             status: response.status().as_u16(),
             retry_after: wait.and_then(|value| retry_after(value, now)),
-            text: text(response).await,
-        })
+        };
+        let text = text(response).await;
+        Ok(Answer { end, text })
     }
 
-    async fn record(
-        &self,
-        delivery: &Delivery,
-        attempt: Attempt,
-        state: DeliveryState,
-        due: Option<Timestamp>,
-    ) {
-        let Delivery {
-            tenant,
-            event,
-            fence,
-            ..
-        } = delivery;
+    async fn record(&self, delivery: &Delivery, attempt: &Attempt, end: End) -> Option<Delivery> {
+        let (claim, jitter) = (delivery.claim(), self.random.unit());
+        let event = &delivery.event;
         let mut waits = RECORD_AGAIN.into_iter();
         loop {
             let recorded = self
                 .store
-                .attempted(tenant, event, *fence, attempt.clone(), state, due);
-            match (recorded.await, waits.next()) {
-                (Ok(true), _) => return,
-                (Ok(false), _) => {
+                .attempted(&claim, attempt.clone(), end, jitter)
+                .await;
+            match (recorded, waits.next()) {
+                (Ok(Some(recorded)), _) => return Some(recorded),
+                (Ok(None), _) => {
                     tracing::warn!(%event, "a webhook was sent by somebody else meanwhile");
-                    return;
+                    return None;
                 }
                 (Err(error), Some(wait)) => {
                     tracing::warn!(%event, %error, "an attempt is not recorded yet");
@@ -180,7 +195,7 @@ impl Courier {
                 }
                 (Err(error), None) => {
                     tracing::error!(%event, %error, "an attempt is not recorded: it comes again");
-                    return;
+                    return None;
                 }
             }
         }
@@ -188,35 +203,34 @@ impl Courier {
 
     /// Not an attempt: it comes again soon, or when its lease ends.
     async fn put_off(&self, delivery: &Delivery) -> Report {
-        let Delivery {
-            tenant,
-            event,
-            fence,
-            ..
-        } = delivery;
         let due = self.store.now().after(NOT_BEGUN);
         // Where this fails as well, the lease brings it back.
-        let _ = self.store.postpone(tenant, event, *fence, due).await;
+        let _ = self.store.postpone(&delivery.claim(), due).await;
         Report {
-            outcome: Outcome::NotSent,
-            took: Duration::ZERO,
+            good: false,
             due: Some(due),
         }
     }
 }
 
-fn tell(delivery: &Delivery, attempt: &Attempt, state: DeliveryState) {
-    let outcome = match state {
+fn tell(delivery: &Delivery, attempt: &Attempt, end: &End) {
+    let outcome = match delivery.state {
         DeliveryState::Delivered => "delivered",
         DeliveryState::Pending => "retry",
         DeliveryState::Dead => "dead",
     };
-    counter!(DELIVERIES, "outcome" => outcome).increment(1);
+    counter!(WEBHOOK_DELIVERIES, "outcome" => outcome).increment(1);
+    if end.status() == Some(410) && delivery.target.endpoint().is_some() {
+        counter!(WEBHOOK_ENDPOINTS_DISABLED).increment(1);
+        tracing::warn!(endpoint = %delivery.target, tenant = %delivery.tenant,
+            "an endpoint is gone and gets nothing any more");
+    }
     tracing::info!(
         event = %delivery.event,
+        target = %delivery.target,
         tenant = %delivery.tenant,
-        task = %delivery.task,
-        attempt = delivery.attempts.len().saturating_add(1),
+        task = delivery.task.as_ref().map(evogate_models::TaskId::as_str),
+        attempt = delivery.made,
         status = attempt.status,
         error = attempt.error,
         took_ms = attempt.took_ms,

@@ -7,11 +7,12 @@
 
 use std::collections::VecDeque;
 use std::error::Error as _;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use evogate_models::address::{AddressPolicy, Refused};
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Certificate, Client, Method, RequestBuilder};
 
 use super::resolver::{JudgingResolver, Lookup, SystemLookup};
 
@@ -49,6 +50,31 @@ pub enum GuardError {
     Client(#[from] reqwest::Error),
 }
 
+/// Why the certificates of a file can't be had.
+#[derive(Debug, thiserror::Error)]
+#[error("{file}: {reason}")]
+pub struct AuthoritiesError {
+    file: String,
+    reason: String,
+}
+
+/// The certificates of authorities in a PEM file; none without a file.
+pub fn authorities(file: Option<&Path>) -> Result<Vec<Certificate>, AuthoritiesError> {
+    let Some(file) = file else {
+        return Ok(Vec::new());
+    };
+    let error = |reason: String| AuthoritiesError {
+        file: file.display().to_string(),
+        reason,
+    };
+    let pem = std::fs::read(file).map_err(|why| error(why.to_string()))?;
+    let found = Certificate::from_pem_bundle(&pem).map_err(|why| error(why.to_string()))?;
+    if found.is_empty() {
+        return Err(error("has no certificate in PEM form".to_owned()));
+    }
+    Ok(found)
+}
+
 /// An HTTP client under an [`AddressPolicy`]. Cheap to clone; clones share their connections.
 #[derive(Debug, Clone)]
 pub struct GuardedClient(Arc<Inner>);
@@ -57,26 +83,34 @@ pub struct GuardedClient(Arc<Inner>);
 struct Inner {
     policy: Arc<AddressPolicy>,
     waits: Waits,
+    authorities: Vec<Certificate>,
     lookup: Arc<dyn Lookup>,
     /// By port, the one last used first.
     clients: Mutex<VecDeque<(u16, Client)>>,
 }
 
 impl GuardedClient {
-    /// A client that asks the system's resolver. Fails where the machine has no CA certificates.
-    pub fn new(policy: Arc<AddressPolicy>, waits: Waits) -> Result<Self, reqwest::Error> {
-        Self::with_lookup(policy, waits, Arc::new(SystemLookup))
+    /// A client that asks the system's resolver, and trusts `authorities` beside the system's. Fails where
+    /// the machine has no CA certificates.
+    pub fn new(
+        policy: Arc<AddressPolicy>,
+        waits: Waits,
+        authorities: Vec<Certificate>,
+    ) -> Result<Self, reqwest::Error> {
+        Self::with_lookup(policy, waits, authorities, Arc::new(SystemLookup))
     }
 
     /// A client that asks `lookup`.
     pub fn with_lookup(
         policy: Arc<AddressPolicy>,
         waits: Waits,
+        authorities: Vec<Certificate>,
         lookup: Arc<dyn Lookup>,
     ) -> Result<Self, reqwest::Error> {
         let inner = Inner {
             policy,
             waits,
+            authorities,
             lookup,
             clients: Mutex::default(),
         };
@@ -121,6 +155,7 @@ impl Inner {
             .no_proxy()
             .no_gzip()
             .retry(reqwest::retry::never())
+            .tls_certs_merge(self.authorities.iter().cloned())
             .connect_timeout(self.waits.connect)
             .pool_idle_timeout(POOL_IDLE)
             .http2_keep_alive_interval(PING_EVERY)

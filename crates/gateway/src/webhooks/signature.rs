@@ -57,6 +57,13 @@ impl SigningKey {
     }
 }
 
+/// The value of `webhook-signature` with every key that signs at present, separated by spaces: a receiver
+/// that knows one of them is content.
+pub fn signatures(keys: &[SigningKey], id: &EventId, at: Timestamp, body: &str) -> String {
+    let each = keys.iter().map(|key| key.sign(id, at, body));
+    each.collect::<Vec<_>>().join(" ")
+}
+
 impl fmt::Debug for SigningKey {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("***")

@@ -137,6 +137,7 @@ pub fn restore(
     task.body = None;
     task.hint = None;
     task.ended = None;
+    task.fetched = None;
     task.lease = None;
     let mut draft = Books { account, task }.draft(now);
     draft.post(Posting::Held { amount })?;

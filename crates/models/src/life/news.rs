@@ -1,6 +1,6 @@
 //! What EvoLink's reads and callbacks bring, and what clients wish.
 
-use super::{Books, Draft, LifeError, Turn};
+use super::{Books, Draft, LifeError, Turn, results};
 use crate::note::{Step, Why};
 use crate::report::{Report, Status};
 use crate::task::{Hint, State, Task};
@@ -76,10 +76,13 @@ fn learn_bill(draft: &mut Draft, report: &Report) {
     match (&task.state, report.status) {
         // The verdict was EvoLink's own and was settled on; a repeat adds nothing unless it says
         // what was used.
-        (State::Completed, Status::Completed) => {
-            task.billed = report.used.unwrap_or(task.billed);
+        (State::Completed, status) => {
+            if status == Status::Completed {
+                task.billed = report.used.unwrap_or(task.billed);
+            }
+            // What is due now is about its results, and none of the report's business.
+            return;
         }
-        (State::Completed, _) => {}
         (_, Status::Completed) => {
             task.billed = report
                 .used
@@ -136,7 +139,7 @@ fn missed(draft: &mut Draft) {
             task.hint = None;
         }
     }
-    let over = task.state.is_ended() && next > task.deadline;
+    let over = task.state.is_ended() && !results::is_awaited(task) && next > task.deadline;
     draft.hand_back((!over).then_some(next));
 }
 

@@ -108,6 +108,7 @@ pub fn hold(
         callbacks: 0,
         refreshed: None,
         ended: None,
+        fetched: None,
         windows: intent.windows.at(now),
         deadline: now.plus(intent.deadline),
     };

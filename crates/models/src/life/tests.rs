@@ -4,6 +4,7 @@ mod leases;
 mod looks;
 mod money;
 mod random;
+mod results;
 
 use super::bind::{self, Found};
 use super::{Books, submit};

@@ -75,7 +75,7 @@ impl Embedded {
 }
 
 impl AccountRecord {
-    fn view(&self, tenant: Tenant) -> TenantView {
+    pub(super) fn view(&self, tenant: Tenant) -> TenantView {
         TenantView {
             tenant,
             account: self.account,
@@ -95,7 +95,7 @@ impl Write<'_> {
         get(&self.tenants, id.as_str())?.ok_or(TenantError::NoTenant)
     }
 
-    fn put_tenant(&mut self, tenant: &Tenant) -> Result<(), StoreError> {
+    pub(super) fn put_tenant(&mut self, tenant: &Tenant) -> Result<(), StoreError> {
         let bytes = encode(tenant)?;
         self.tenants
             .insert(tenant.id.as_str(), bytes.as_slice())
@@ -221,6 +221,7 @@ impl Write<'_> {
             by: Some(by.who.clone()),
         };
         self.append(id, &entry)?;
+        self.watch_balance(id, &mut record, before.available, now)?;
         self.put_account(id, &record)?;
         if let Some(key) = idempotency_key {
             let bytes = encode(&GrantRecord {

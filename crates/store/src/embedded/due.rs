@@ -1,6 +1,5 @@
 //! What is due, and who works on it: claims, leases, and their end with the process that held them.
 
-use evogate_models::event::Delivery;
 use evogate_models::life::claim;
 use evogate_models::task::{Lease, Task};
 use evogate_models::{Millis, Timestamp};
@@ -80,24 +79,12 @@ impl Write<'_> {
             task.due = Some(now);
             self.put_task(Some(&before), &task)?;
         }
-        for (tenant, id) in names(&self.outbox)? {
-            let key = (tenant.as_str(), id.as_str());
-            let Some(before) = get::<_, Delivery>(&self.deliveries, key)? else {
-                continue;
-            };
-            if before.lease.is_some() {
-                let mut delivery = before.clone();
-                delivery.lease = None;
-                delivery.due = Some(now);
-                self.put_delivery(Some(&before), &delivery)?;
-            }
-        }
-        Ok(())
+        self.end_sending(now)
     }
 }
 
 /// The first `limit` rows of a table of due work that are due.
-pub(super) fn first(
+fn first(
     table: &impl ReadableTable<Timed, ()>,
     now: Timestamp,
     limit: usize,

@@ -5,13 +5,16 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use evogate_models::Timestamp;
+use evogate_models::event::DeliveryId;
 use redb::{ReadOnlyTable, ReadableTable as _};
 use serde::de::DeserializeOwned;
 
 use super::Embedded;
+use super::outbox::lane;
 use super::table::{AccountRecord, Bytes, LOSS_KEY, Owned, Read, Timed, decode, unavailable};
 use crate::dump::Dump;
 use crate::error::StoreError;
+use crate::outbox::Cursor;
 
 impl Embedded {
     pub(crate) async fn dump(&self) -> Result<Dump, StoreError> {
@@ -35,11 +38,15 @@ fn dump(tables: &Read) -> Result<Dump, StoreError> {
             rate,
             usage,
             departed,
+            low,
         } = decode(bytes.value())?;
         dump.departed.insert(parse(id.value())?, departed);
         dump.accounts.insert(parse(id.value())?, (account, seq));
         let counters = (in_flight, rate, usage);
         dump.counters.insert(parse(id.value())?, counters);
+        if low {
+            dump.low.insert(parse(id.value())?);
+        }
     }
     for row in tables.journal()?.iter().map_err(unavailable)? {
         let (key, bytes) = row.map_err(unavailable)?;
@@ -82,12 +89,43 @@ fn dump(tables: &Read) -> Result<Dump, StoreError> {
     dump.tasks = records(&tables.tasks()?)?;
     dump.idempotency = records(&tables.idempotency()?)?;
     dump.repeats = records(&tables.repeats()?)?;
-    dump.deliveries = records(&tables.deliveries()?)?;
+    webhooks(tables, &mut dump)?;
     dump.due = times(&tables.due()?)?;
-    dump.outbox = times(&tables.outbox()?)?;
     let loss = tables.meta()?.get(LOSS_KEY).map_err(unavailable)?;
     dump.platform_loss = loss.map_or(0, |loss| loss.value());
     Ok(dump)
+}
+
+/// Events, deliveries and queues.
+fn webhooks(tables: &Read, dump: &mut Dump) -> Result<(), StoreError> {
+    dump.endpoints = records(&tables.endpoints()?)?;
+    dump.events = records(&tables.events()?)?;
+    dump.queues = records(&tables.queues()?)?;
+    for row in tables.deliveries()?.iter().map_err(unavailable)? {
+        let (key, bytes) = row.map_err(unavailable)?;
+        let (tenant, event, target) = key.value();
+        let (event, target) = (parse(event)?, parse(target)?);
+        let key = (parse(tenant)?, DeliveryId { event, target });
+        dump.deliveries.insert(key, decode(bytes.value())?);
+    }
+    for row in tables.outbox()?.iter().map_err(unavailable)? {
+        let key = row.map_err(unavailable)?.0;
+        let (number, at, tenant, target) = key.value();
+        let at = Timestamp::from_millis(at);
+        dump.outbox
+            .insert((lane(number), at, parse(tenant)?, parse(target)?));
+    }
+    for row in tables.history()?.iter().map_err(unavailable)? {
+        let key = row.map_err(unavailable)?.0;
+        let (tenant, at, event, target) = key.value();
+        let (event, target) = (parse(event)?, parse(target)?);
+        dump.history.insert(Cursor {
+            tenant: parse(tenant)?,
+            at: Timestamp::from_millis(at),
+            id: DeliveryId { event, target },
+        });
+    }
+    Ok(())
 }
 
 /// What is kept for admins.

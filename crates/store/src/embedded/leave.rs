@@ -1,18 +1,19 @@
 //! What was kept long enough leaves, a bounded number at a time: each step is a short transaction of its
 //! own, so that a sweep of a million tasks keeps nobody waiting.
 
-use evogate_models::event::{Delivery, DeliveryState};
+use evogate_models::delivery::{Delivery, DeliveryState};
 use evogate_models::idempotency::{KeyRecord, RepeatRecord};
 use evogate_models::journal::{Entry, Opening};
 use evogate_models::retention::Retention;
 use evogate_models::task::Task;
-use evogate_models::{EventId, TaskId, TenantId, Timestamp};
+use evogate_models::{TaskId, TenantId, Timestamp};
 use redb::ReadableTable as _;
 
 use super::Embedded;
 use super::table::{Write, decode, encode, get, unavailable};
 use crate::error::StoreError;
-use crate::sweep::Retired;
+use crate::outbox::Cursor;
+use crate::sweep::{Retired, RetiredEvents};
 use crate::{refused, usage};
 
 impl Embedded {
@@ -46,6 +47,24 @@ impl Embedded {
     ) -> Result<usize, StoreError> {
         let (tenant, now) = (tenant.clone(), self.now());
         self.write(move |tables| tables.sweep_days(&tenant, limit, now))
+            .await
+    }
+
+    pub(crate) async fn retire_events(
+        &self,
+        tenant: &TenantId,
+        keep: Retention,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<RetiredEvents, StoreError> {
+        let (tenant, now) = (tenant.clone(), self.now());
+        self.write(move |tables| tables.retire_events(&tenant, keep, after.as_ref(), limit, now))
+            .await
+    }
+
+    pub(crate) async fn sweep_queues(&self, tenant: &TenantId) -> Result<usize, StoreError> {
+        let (tenant, now) = (tenant.clone(), self.now());
+        self.write(move |tables| tables.sweep_queues(&tenant, now))
             .await
     }
 
@@ -92,7 +111,7 @@ impl Write<'_> {
         }
         let mut record = self.account(tenant)?;
         for task in &looked_at {
-            if !keep.lets_task_go(task, now) || self.is_still_told(task)? {
+            if !keep.lets_task_go(task, now) || self.is_still_told(task, keep, now)? {
                 continue;
             }
             let Some(departed) = record.departed.with(task) else {
@@ -108,18 +127,18 @@ impl Write<'_> {
         Ok(retired)
     }
 
-    /// Is there a delivery of the task that is still to be made?
-    fn is_still_told(&self, task: &Task) -> Result<bool, StoreError> {
-        let (first, last) = events_of(&task.id);
-        let tenant = task.tenant.as_str();
-        let range = (tenant, first.as_str())..=(tenant, last.as_str());
-        for row in self.deliveries.range(range).map_err(unavailable)? {
-            let delivery: Delivery = decode(row.map_err(unavailable)?.1.value())?;
-            if delivery.state == DeliveryState::Pending {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+    /// Is there a delivery of the task that is still to be made, and waited for?
+    fn is_still_told(
+        &self,
+        task: &Task,
+        keep: Retention,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let deliveries = self.deliveries_of(&task.tenant, &task.id)?;
+        Ok(deliveries.iter().any(|delivery| {
+            let pending = delivery.state == DeliveryState::Pending;
+            pending && !keep.lets_event_go(delivery.at, true, now)
+        }))
     }
 
     /// Removes a finished task and all that is its own.
@@ -129,13 +148,12 @@ impl Write<'_> {
         self.notes
             .retain_in((tenant, id, 0)..=(tenant, id, u32::MAX), |_, _| false)
             .map_err(unavailable)?;
-        let (first, last) = events_of(&task.id);
-        self.deliveries
-            .retain_in(
-                (tenant, first.as_str())..=(tenant, last.as_str()),
-                |_, _| false,
-            )
-            .map_err(unavailable)?;
+        if let Some(due) = task.due {
+            self.due
+                .remove((due.millis(), tenant, id))
+                .map_err(unavailable)?;
+        }
+        self.forget_events_of(&task.tenant, &task.id)?;
         if let Some(upstream) = &task.upstream {
             let owner = self.owner(upstream)?;
             if owner.is_some_and(|(t, i)| t == tenant && i == id) {
@@ -157,6 +175,66 @@ impl Write<'_> {
             self.repeats.remove(request).map_err(unavailable)?;
         }
         Ok(())
+    }
+
+    /// Looks at up to `limit` of a tenant's oldest deliveries after `after`; those of events that are about
+    /// no task, and may leave, do, with their events. Tasks take theirs with them.
+    fn retire_events(
+        &mut self,
+        tenant: &TenantId,
+        keep: Retention,
+        after: Option<&Cursor>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<RetiredEvents, StoreError> {
+        let name = tenant.as_str();
+        let from = match after {
+            Some(cursor) => (
+                name,
+                cursor.at.millis(),
+                cursor.id.event.as_str(),
+                cursor.id.target.as_str(),
+            ),
+            None => (name, i64::MIN, "", ""),
+        };
+        let past = (
+            name,
+            now.plus(-keep.tasks).millis().saturating_add(1),
+            "",
+            "",
+        );
+        let mut looked_at: Vec<Delivery> = Vec::new();
+        if from < past {
+            for row in self.history.range(from..past).map_err(unavailable)? {
+                let key = row.map_err(unavailable)?.0;
+                let (tenant, _, event, target) = key.value();
+                if after.is_some() && key.value() == from {
+                    continue;
+                }
+                if looked_at.len() >= limit {
+                    break;
+                }
+                looked_at.extend(get::<_, Delivery>(
+                    &self.deliveries,
+                    (tenant, event, target),
+                )?);
+            }
+        }
+        let last = looked_at.last().filter(|_| looked_at.len() >= limit);
+        let mut retired = RetiredEvents {
+            left: 0,
+            next: last.map(Cursor::of),
+        };
+        for delivery in looked_at.iter().filter(|delivery| delivery.task.is_none()) {
+            let deliveries = self.deliveries_to(tenant, &delivery.event)?;
+            let pending = |delivery: &Delivery| delivery.state == DeliveryState::Pending;
+            let pending = deliveries.iter().any(pending);
+            if !deliveries.is_empty() && keep.lets_event_go(delivery.at, pending, now) {
+                self.forget_event(tenant, &delivery.event)?;
+                retired.left = retired.left.saturating_add(1);
+            }
+        }
+        Ok(retired)
     }
 
     /// Takes up to `limit` of a tenant's first journal entries into its opening.
@@ -253,11 +331,4 @@ impl Write<'_> {
         }
         Ok(old.len())
     }
-}
-
-/// The bounds of the ids of a task's events, which begin with the task's own.
-fn events_of(task: &TaskId) -> (EventId, String) {
-    let first = EventId::of_task(task, "");
-    let last = format!("{first}\u{10ffff}");
-    (first, last)
 }

@@ -25,6 +25,13 @@ pub(super) type Owned = (&'static str, &'static str);
 /// A time in milliseconds, a tenant, a name: the order in which work is due.
 pub(super) type Timed = (i64, &'static str, &'static str);
 
+/// A tenant, a name that is the tenant's own, and a part of that.
+pub(super) type Part = (&'static str, &'static str, &'static str);
+/// A tenant, a target, a time and an event: the order of a queue.
+pub(super) type Queued = (&'static str, &'static str, i64, &'static str);
+/// A lane, a time, a tenant and a target: the order in which queues are due.
+pub(super) type Laned = (u8, i64, &'static str, &'static str);
+
 pub(super) const TENANTS: TableDefinition<&str, Bytes> = TableDefinition::new("tenants");
 pub(super) const ACCOUNTS: TableDefinition<&str, Bytes> = TableDefinition::new("accounts");
 pub(super) const JOURNAL: TableDefinition<(&str, u64), Bytes> = TableDefinition::new("journal");
@@ -42,8 +49,22 @@ pub(super) const REPEATS: TableDefinition<Owned, Bytes> = TableDefinition::new("
 pub(super) const DUE: TableDefinition<Timed, ()> = TableDefinition::new("due");
 /// Tasks that EvoLink may have without our knowing which of its tasks they are.
 pub(super) const UNBOUND: TableDefinition<Owned, ()> = TableDefinition::new("unbound");
-pub(super) const DELIVERIES: TableDefinition<Owned, Bytes> = TableDefinition::new("deliveries");
-pub(super) const OUTBOX: TableDefinition<Timed, ()> = TableDefinition::new("outbox");
+pub(super) const ENDPOINTS: TableDefinition<Owned, Bytes> = TableDefinition::new("endpoints");
+pub(super) const EVENTS: TableDefinition<Owned, Bytes> = TableDefinition::new("events");
+/// By tenant, event and target.
+pub(super) const DELIVERIES: TableDefinition<Part, Bytes> =
+    TableDefinition::new("event_deliveries");
+/// Targets' queues, by tenant and target: those that are not as queues are at first.
+pub(super) const QUEUES: TableDefinition<Owned, Bytes> = TableDefinition::new("queues");
+/// What waits in a queue: by tenant, target, due time and event.
+pub(super) const WAITING: TableDefinition<Queued, ()> = TableDefinition::new("queue_waiting");
+/// What of a queue is being sent: by tenant, target, the end of its lease, and event.
+pub(super) const SENDING: TableDefinition<Queued, ()> = TableDefinition::new("queue_sending");
+/// When queues are due, by lane.
+pub(super) const OUTBOX: TableDefinition<Laned, ()> = TableDefinition::new("queues_due");
+/// Deliveries in the order of their events' times: by tenant, time, event and target.
+pub(super) const HISTORY: TableDefinition<(&str, i64, &str, &str), ()> =
+    TableDefinition::new("delivery_history");
 /// What the windows of a tenant's users (`u:…`) and keys (`k:…`) have counted.
 pub(super) const USAGE: TableDefinition<Owned, Bytes> = TableDefinition::new("usage");
 /// Sums by tenant, day, and user, key and model as one text.
@@ -84,6 +105,9 @@ pub(super) struct AccountRecord {
     /// What its tasks that have left come to.
     #[serde(default)]
     pub(super) departed: Departed,
+    /// Was the tenant told that its balance is low?
+    #[serde(default)]
+    pub(super) low: bool,
 }
 
 pub(super) fn unavailable(error: impl Display) -> StoreError {
@@ -113,12 +137,15 @@ macro_rules! tables {
         /// Every table, open for writing in one transaction.
         pub(super) struct Write<'t> {
             $(pub(super) $name: Table<'t, $key, $value>,)*
+            /// Has something become due in the outbox?
+            pub(super) told: bool,
         }
 
         impl<'t> Write<'t> {
             pub(super) fn open(transaction: &'t WriteTransaction) -> Result<Self, StoreError> {
                 Ok(Self {
                     $($name: transaction.open_table($definition).map_err(unavailable)?,)*
+                    told: false,
                 })
             }
         }
@@ -155,8 +182,14 @@ tables! {
     repeats: REPEATS, Owned, Bytes;
     due: DUE, Timed, ();
     unbound: UNBOUND, Owned, ();
-    deliveries: DELIVERIES, Owned, Bytes;
-    outbox: OUTBOX, Timed, ();
+    endpoints: ENDPOINTS, Owned, Bytes;
+    events: EVENTS, Owned, Bytes;
+    deliveries: DELIVERIES, Part, Bytes;
+    queues: QUEUES, Owned, Bytes;
+    waiting: WAITING, Queued, ();
+    sending: SENDING, Queued, ();
+    outbox: OUTBOX, Laned, ();
+    history: HISTORY, (&'static str, i64, &'static str, &'static str), ();
     usage: USAGE, Owned, Bytes;
     daily: DAILY, (&'static str, u32, &'static str), Bytes;
     users: USERS, Owned, Bytes;

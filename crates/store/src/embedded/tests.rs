@@ -18,7 +18,11 @@ use disk::Disk;
 fn on(disk: Disk) -> Result<Embedded, StoreError> {
     let db = Database::builder().create_with_backend(disk);
     let clock = ManualClock::new(Timestamp::from_seconds(1_800_000_000));
-    Embedded::on(db.map_err(table::unavailable)?, Arc::new(clock))
+    Embedded::on(
+        db.map_err(table::unavailable)?,
+        Arc::new(clock),
+        Arc::default(),
+    )
 }
 
 fn demo() -> TenantId {

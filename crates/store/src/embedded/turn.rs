@@ -1,12 +1,14 @@
 //! A task moves on: the rule is asked, and its turn is stored whole.
 
-use evogate_models::event::{Delivery, DeliveryState};
+use evogate_models::event::Event;
 use evogate_models::idempotency::{KeyRecord, RepeatRecord};
 use evogate_models::journal::Entry;
-use evogate_models::life::{Books, KeyFate, LifeError, Turn, bind, deadline, news, submit};
+use evogate_models::life::{
+    Books, KeyFate, LifeError, Turn, bind, deadline, news, results, submit,
+};
 use evogate_models::note::{Note, Step};
 use evogate_models::task::Task;
-use evogate_models::{EventId, TaskId, TenantId, Timestamp, view};
+use evogate_models::{TaskId, TenantId, Timestamp};
 use redb::ReadableTable as _;
 
 use super::Embedded;
@@ -80,6 +82,8 @@ fn apply(books: Books, command: &TaskCommand, now: Timestamp) -> Result<Ruled, L
         TaskCommand::Lose => deadline::lose(books, now)?,
         TaskCommand::Expire => deadline::expire(books, now)?,
         TaskCommand::HungUp => submit::hung_up(books, now),
+        TaskCommand::Fetched => results::fetched(books, now),
+        TaskCommand::Expiring { delivered } => results::expiring(books, delivered, now)?,
     };
     Ok(Ruled { turn, cancel: None })
 }
@@ -173,6 +177,10 @@ impl Write<'_> {
             )?;
         }
         self.count(&mut record, before, &task, &turn.postings)?;
+        if let (false, Some(note)) = (turn.postings.is_empty(), turn.notes.first()) {
+            let available = as_it_was.account.available;
+            self.watch_balance(&task.tenant, &mut record, available, note.at)?;
+        }
         if record != as_it_was {
             self.put_account(&task.tenant, &record)?;
         }
@@ -181,23 +189,9 @@ impl Write<'_> {
         }
         self.note(&task, &turn.notes)?;
         self.settle_keys(&task, turn.key, turn.repeat_until)?;
-        if let (Some(kind), Some(url)) = (turn.event, &task.callback_url) {
-            let at = task.ended.unwrap_or(task.created);
-            let delivery = Delivery {
-                event: EventId::of_task(&task.id, kind.as_str()),
-                tenant: task.tenant.clone(),
-                task: task.id.clone(),
-                kind,
-                at,
-                url: url.clone(),
-                body: view::render(&task),
-                state: DeliveryState::Pending,
-                attempts: Vec::new(),
-                due: Some(at),
-                lease: None,
-                fence: 0,
-            };
-            self.put_delivery(None, &delivery)?;
+        if let Some(kind) = turn.event {
+            let at = turn.notes.last().map_or(task.created, |note| note.at);
+            self.announce(&Event::of_task(&task, kind, at))?;
         }
         Ok(task)
     }

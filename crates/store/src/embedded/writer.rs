@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use redb::Database;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::table::{Write, unavailable};
 use crate::error::StoreError;
@@ -67,11 +67,12 @@ impl fmt::Debug for Writer {
 }
 
 impl Writer {
-    pub(super) fn start(db: Arc<Database>) -> Result<Self, StoreError> {
+    /// `outbox` is notified after every commit with which something became due there.
+    pub(super) fn start(db: Arc<Database>, outbox: Arc<Notify>) -> Result<Self, StoreError> {
         let (jobs, inbox) = channel();
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || serve(&db, &inbox))
+            .spawn(move || serve(&db, &inbox, &outbox))
             .map_err(unavailable)?;
         Ok(Self {
             jobs,
@@ -108,7 +109,7 @@ impl Writer {
     }
 }
 
-fn serve(db: &Database, inbox: &Receiver<Message>) {
+fn serve(db: &Database, inbox: &Receiver<Message>, outbox: &Notify) {
     let mut open = true;
     while open {
         let mut batch: Vec<Box<dyn Job>> = Vec::new();
@@ -125,18 +126,18 @@ fn serve(db: &Database, inbox: &Receiver<Message>) {
             }
             next = inbox.try_recv().ok();
         }
-        together(db, batch);
+        together(db, batch, outbox);
     }
 }
 
 /// Commits the batch as one. Where one caller's work fails, nothing of the batch was written: each
 /// then gets a transaction of its own, so that it fails alone.
-fn together(db: &Database, mut batch: Vec<Box<dyn Job>>) {
-    let committed = commit(db, &mut batch);
+fn together(db: &Database, mut batch: Vec<Box<dyn Job>>, outbox: &Notify) {
+    let committed = commit(db, &mut batch, outbox);
     if committed.is_err() && batch.len() > 1 {
         for job in batch {
             let mut alone = vec![job];
-            let committed = commit(db, &mut alone);
+            let committed = commit(db, &mut alone, outbox);
             answer(alone, &committed);
         }
         return;
@@ -144,9 +145,9 @@ fn together(db: &Database, mut batch: Vec<Box<dyn Job>>) {
     answer(batch, &committed);
 }
 
-fn commit(db: &Database, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+fn commit(db: &Database, batch: &mut [Box<dyn Job>], outbox: &Notify) -> Result<(), StoreError> {
     let transaction = db.begin_write().map_err(unavailable)?;
-    {
+    let told = {
         let mut tables = Write::open(&transaction)?;
         for job in batch {
             // A bug in one caller's work must not end the one writer that all depend on. What the
@@ -154,8 +155,13 @@ fn commit(db: &Database, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
             catch_unwind(AssertUnwindSafe(|| job.run(&mut tables)))
                 .unwrap_or_else(|_| Err(StoreError::Unavailable("the work panicked".into())))?;
         }
+        tables.told
+    };
+    transaction.commit().map_err(unavailable)?;
+    if told {
+        outbox.notify_one();
     }
-    transaction.commit().map_err(unavailable)
+    Ok(())
 }
 
 fn answer(batch: Vec<Box<dyn Job>>, committed: &Result<(), StoreError>) {

@@ -4,7 +4,7 @@ use evogate_models::life::LifeError;
 use evogate_models::note::Step;
 use evogate_models::task::{State, Task};
 use evogate_models::{Millis, TaskId};
-use evogate_store::{TaskCommand, TurnError};
+use evogate_store::{Claims, Room, TaskCommand, TurnError};
 use redb::{Database, TableDefinition};
 
 use crate::kit::{LEASE, Place, UNKNOWN, bind, demo, intent, news};
@@ -150,7 +150,7 @@ async fn leases_end_with_their_process() {
 #[tokio::test]
 async fn rows_that_lead_nowhere_stop_no_worker() {
     const DUE: TableDefinition<(i64, &str, &str), ()> = TableDefinition::new("due");
-    const OUTBOX: TableDefinition<(i64, &str, &str), ()> = TableDefinition::new("outbox");
+    const OUTBOX: TableDefinition<(u8, i64, &str, &str), ()> = TableDefinition::new("queues_due");
     let mut place = Place::with_credits(100).await;
     let task = running(&place, 1).await;
     place.close().await;
@@ -158,19 +158,21 @@ async fn rows_that_lead_nowhere_stop_no_worker() {
         let file = Database::open(place.file()).unwrap();
         let change = file.begin_write().unwrap();
         let stale = (1, "demo", task.id.as_str());
-        for table in [DUE, OUTBOX] {
-            let mut table = change.open_table(table).unwrap();
-            table.insert((0, "demo", "gone"), ()).unwrap();
-            table.insert(stale, ()).unwrap();
+        {
+            let mut due = change.open_table(DUE).unwrap();
+            due.insert((0, "demo", "gone"), ()).unwrap();
+            due.insert(stale, ()).unwrap();
+            let mut outbox = change.open_table(OUTBOX).unwrap();
+            outbox.insert((0, 0, "demo", "gone"), ()).unwrap();
+            outbox.insert((0, 1, "demo", "ep_a"), ()).unwrap();
         }
         change.commit().unwrap();
     }
     place.start();
     assert!(claimed(&place).await.is_empty());
-    let sent = place.store().claim_deliveries(10, CLAIM).await;
-    assert!(sent.unwrap().is_empty());
+    let sent = place.store().claim_deliveries(Room::of(10), CLAIM).await;
+    assert_eq!(sent.unwrap(), Claims::default());
     assert_eq!(place.store().next_due().await.unwrap(), task.due);
-    assert_eq!(place.store().next_delivery().await.unwrap(), None);
 }
 
 #[tokio::test]

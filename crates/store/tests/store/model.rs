@@ -7,16 +7,17 @@
 mod admin;
 mod check;
 mod counters;
+mod endpoints;
 mod leave;
 mod outbox;
 mod submit;
 mod turn;
+mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use evogate_models::event::DeliveryState;
 use evogate_models::quota::Quota;
-use evogate_models::{EventId, KeyId, Millis, TaskId, TenantId, Timestamp, UpstreamId};
+use evogate_models::{KeyId, Millis, TaskId, TenantId, Timestamp, UpstreamId};
 use evogate_store::TurnError;
 use evogate_store::dump::Dump;
 use proptest::prelude::*;
@@ -24,6 +25,7 @@ use proptest::test_runner::TestCaseError;
 
 use crate::kit::START;
 use crate::kit::step::{Answer, Step};
+use outbox::Webhooks;
 
 /// A tenant's task, by both names.
 pub(crate) type Name = (TenantId, TaskId);
@@ -71,6 +73,7 @@ impl Phase {
 struct Task {
     phase: Phase,
     created: Timestamp,
+    ended: Option<Timestamp>,
     estimate: i64,
     held: i64,
     charged: i64,
@@ -90,7 +93,8 @@ struct Task {
     cancel_wanted: bool,
     /// Did EvoLink say how it ended?
     verdict: bool,
-    ended: Option<Timestamp>,
+    /// The results were fetched, or their time was looked at: nothing is due for them any more.
+    results_settled: bool,
 }
 
 #[derive(Debug, Default)]
@@ -98,6 +102,10 @@ struct Tenant {
     suspended: bool,
     quota: Quota,
     granted: i64,
+    /// Entries of the journal, and the balance after the last.
+    balance: (u64, i64),
+    /// Was it told that the balance is low?
+    low: bool,
 }
 
 #[derive(Debug)]
@@ -106,16 +114,6 @@ struct Key {
     cap: Option<i64>,
     /// Digests, and until when they count.
     secrets: Vec<([u8; 32], Option<Timestamp>)>,
-}
-
-#[derive(Debug)]
-struct Delivery {
-    task: TaskId,
-    state: DeliveryState,
-    attempts: usize,
-    due: Option<Timestamp>,
-    leased: bool,
-    fence: u64,
 }
 
 /// See the module.
@@ -137,7 +135,7 @@ pub(crate) struct Model {
     keys: BTreeMap<(TenantId, String), (String, TaskId, Option<Timestamp>)>,
     /// What a body without a key leads to.
     repeats: BTreeMap<(TenantId, String), (TaskId, Option<Timestamp>)>,
-    deliveries: BTreeMap<(TenantId, EventId), Delivery>,
+    webhooks: Webhooks,
     /// Clients were told that these ended, and how.
     ends: BTreeMap<Name, Phase>,
 }
@@ -182,7 +180,7 @@ impl Default for Model {
             owners: BTreeMap::new(),
             keys: BTreeMap::new(),
             repeats: BTreeMap::new(),
-            deliveries: BTreeMap::new(),
+            webhooks: Webhooks::default(),
             ends: BTreeMap::new(),
         }
     }
@@ -215,9 +213,17 @@ impl Model {
                 Ok(())
             }
             (
-                Step::Attempted { .. } | Step::Postpone { .. } | Step::ClaimDeliveries { .. },
+                Step::CreateEndpoint(_)
+                | Step::ChangeEndpoint { .. }
+                | Step::DeleteEndpoint { .. }
+                | Step::Test { .. }
+                | Step::RotateSecret { .. }
+                | Step::Redeliver { .. }
+                | Step::ClaimDeliveries { .. }
+                | Step::Attempted { .. }
+                | Step::Postpone { .. },
                 answer,
-            ) => self.judge_delivery(step, answer),
+            ) => self.judge_webhook(step, answer),
             _ => self.judge_admin(step, answer),
         }
     }
@@ -280,14 +286,7 @@ impl Model {
         for task in self.tasks.values_mut() {
             task.lease = task.lease.map(|(fence, until)| (fence, until.min(now)));
         }
-        for delivery in self
-            .deliveries
-            .values_mut()
-            .filter(|delivery| delivery.leased)
-        {
-            delivery.leased = false;
-            delivery.due = Some(now);
-        }
+        self.webhooks.restart(now);
     }
 
     /// The tasks that have not ended.

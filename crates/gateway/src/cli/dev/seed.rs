@@ -6,6 +6,7 @@ use evogate_store::{Actor, Grant, KeyRecord, Random, Store, SystemRandom, Tenant
 use super::settings::Secrets;
 use crate::auth::Peppers;
 use crate::cli::Failure;
+use crate::webhooks::Vault;
 
 /// Its id, and its name.
 const DEMO: &str = "demo";
@@ -16,13 +17,14 @@ const CREDITS: Credits = Credits::whole(10_000);
 /// Makes the demo tenant with its credits and its key, as far as they are missing.
 pub(super) async fn demo(
     store: &Store,
+    vault: &Vault,
     peppers: &Peppers,
     secrets: &Secrets,
 ) -> Result<(), Failure> {
     let id: TenantId = DEMO.parse().map_err(Failure::new)?;
     let granted = match store.tenant(&id).await.map_err(Failure::new)? {
         Some(view) => view.account.granted,
-        None => make_tenant(store, &id).await?,
+        None => make_tenant(store, vault, &id).await?,
     };
     let by = Actor::local("evogate dev");
     // A start that was cut off between the two steps is completed by the next one.
@@ -46,9 +48,8 @@ pub(super) async fn demo(
     Ok(())
 }
 
-async fn make_tenant(store: &Store, id: &TenantId) -> Result<Credits, Failure> {
-    let mut secret = vec![0; 32];
-    SystemRandom.fill(&mut secret);
+async fn make_tenant(store: &Store, vault: &Vault, id: &TenantId) -> Result<Credits, Failure> {
+    let (secret, _) = vault.make(id).map_err(Failure::new)?;
     let tenant = Tenant::new(id.clone(), DEMO.into(), store.now(), secret);
     let by = Actor::local("evogate dev");
     let view = store
@@ -73,14 +74,15 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let folder = Folder::open(parent.path()).unwrap();
         let secrets = Secrets::of(&folder).unwrap();
+        let vault = Vault::new(None, &[], Arc::new(SystemRandom));
         let store = Store::embedded(&folder.store_file(), 1 << 20, Arc::new(SystemClock)).unwrap();
         let (config, _) = Config::load_from_str(
             "evolink.api_key = 'sk-0123456789'\nauth.pepper = '0f1e2d3c4b5a69788796a5b4c3d2e1f0'",
         )
         .unwrap();
         let peppers = Peppers::new(&config.auth);
-        demo(&store, &peppers, &secrets).await.unwrap();
-        demo(&store, &peppers, &secrets).await.unwrap();
+        demo(&store, &vault, &peppers, &secrets).await.unwrap();
+        demo(&store, &vault, &peppers, &secrets).await.unwrap();
         let id: TenantId = DEMO.parse().unwrap();
         let view = store.tenant(&id).await.unwrap().unwrap();
         assert_eq!(view.account.granted, CREDITS);

@@ -25,6 +25,8 @@ pub(super) struct Secrets {
     pub(super) demo_key: Secret,
     /// What keys are hashed under.
     pub(super) pepper: Secret,
+    /// Encrypts the secrets that sign webhooks.
+    pub(super) encryption_key: Secret,
 }
 
 /// Where everything listens, once it does.
@@ -69,6 +71,7 @@ impl Secrets {
             callbacks_secret: secret(""),
             demo_key: secret("sk-"),
             pepper: secret(""),
+            encryption_key: secret("seal-"),
         }
     }
 
@@ -76,18 +79,20 @@ impl Secrets {
         Secret::new(format!("{prefix}{:032x}", random.bits()))
     }
 
-    /// Those of a file, and whether they were all in it: files of before have no pepper.
+    /// Those of a file, and whether they were all in it: files of before lack some.
     fn read(text: &str, random: &dyn Random) -> Option<(Self, bool)> {
         let mut values: BTreeMap<String, String> = toml::from_str(text).ok()?;
         let mut take = |name| values.remove(name).map(Secret::new);
         let pepper = take("pepper");
-        let whole = pepper.is_some();
+        let encryption_key = take("encryption_key");
+        let whole = pepper.is_some() && encryption_key.is_some();
         let secrets = Self {
             evolink_key: take("evolink_key")?,
             admin_key: take("admin_key")?,
             callbacks_secret: take("callbacks_secret")?,
             demo_key: take("demo_key")?,
             pepper: pepper.unwrap_or_else(|| Self::secret("", random)),
+            encryption_key: encryption_key.unwrap_or_else(|| Self::secret("seal-", random)),
         };
         Some((secrets, whole))
     }
@@ -99,6 +104,7 @@ impl Secrets {
             ("callbacks_secret", &self.callbacks_secret),
             ("demo_key", &self.demo_key),
             ("pepper", &self.pepper),
+            ("encryption_key", &self.encryption_key),
         ];
         let lines = values.map(|(name, secret)| format!("{name} = '{}'\n", secret.expose()));
         format!(
@@ -181,6 +187,7 @@ pub(super) fn pinned(addresses: &Addresses, folder: &Folder, secrets: &Secrets) 
                     list(&["localhost", "*.localhost", "127.0.0.1", "[::1]"]),
                 ),
                 ("allow_networks", list(&["127.0.0.0/8", "::1/128"])),
+                ("encryption_key", secret(&secrets.encryption_key)),
             ]),
         ),
     ]);

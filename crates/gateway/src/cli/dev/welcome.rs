@@ -92,6 +92,7 @@ mod tests {
             callbacks_secret: Secret::new("callbacks-1"),
             demo_key: Secret::new("sk-1"),
             pepper: Secret::new("pepper-1"),
+            encryption_key: Secret::new("seal-1"),
         }
     }
 

@@ -141,6 +141,9 @@ fn the_defaults_are_those_that_others_rely_on() {
     assert_eq!(config.webhooks.allow_insecure_hosts, []);
     assert_eq!(config.webhooks.allow_networks, []);
     assert_eq!(config.webhooks.allow_hosts, []);
+    assert_eq!(config.webhooks.ca_file, None);
+    assert_eq!(config.webhooks.encryption_key, None);
+    assert_eq!(config.webhooks.old_encryption_keys, []);
     assert_eq!(config.webhooks.timeout, Duration::from_secs(15));
     assert_eq!(config.webhooks.connect_timeout, Duration::from_secs(3));
     assert!(config.catalogue.model("seedance-2.0").is_some());

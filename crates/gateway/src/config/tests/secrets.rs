@@ -16,6 +16,7 @@ fn assert_hidden(shown: &str) {
 #[case("callbacks.secret", 32)]
 #[case("admin.bootstrap_key", 24)]
 #[case("auth.pepper", 32)]
+#[case("webhooks.encryption_key", 32)]
 fn a_secret_is_refused_when_it_is_empty_blank_or_short(#[case] key: &str, #[case] least: usize) {
     let short = "x".repeat(least - 1);
     let padded = format!(" \t{short} \t");
@@ -76,7 +77,9 @@ fn no_secret_is_in_the_debug_print() {
              callbacks.secret = '{MARK}{SECRET}'
              admin.bootstrap_key = '{MARK}-{SECRET}'
              auth.pepper = '{SECRET}{MARK}'
-             auth.old_peppers = ['{MARK}+{SECRET}', '']"
+             auth.old_peppers = ['{MARK}+{SECRET}', '']
+             webhooks.encryption_key = '{MARK}--{SECRET}'
+             webhooks.old_encryption_keys = ['{MARK}---{SECRET}']"
         ),
         &[],
     );
@@ -102,6 +105,9 @@ fn no_secret_is_in_the_debug_print() {
 #[case("store.url = 'redis://:hunter2@redis/x'")]
 #[case("store.url = 'redis://hunter2@redis'")]
 #[case("store.url = 'redis+sentinel://:hunter2@redis'")]
+#[case("webhooks.encryption_key = 'hunter2'")]
+#[case("webhooks.old_encryption_keys = ['hunter2']")]
+#[case("webhooks.old_encryption_keys = 'hunter2'")]
 #[case("store.url = 'postgres://user:hunter2@db'")]
 #[case("evolink.api_key = 'hunter2")]
 #[case("evolink.api_key = hunter2")]

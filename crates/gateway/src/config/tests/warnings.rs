@@ -10,6 +10,7 @@ callbacks.secret = '0f1e2d3c4b5a69788796a5b4c3d2e1f0'
 listen.callbacks = '127.0.0.1:8081'
 admin.bootstrap_key = 'adm-0f1e2d3c4b5a69788796a5b4'
 auth.pepper = '3c4b5a69788796a5b4c3d2e1f00f1e2d'
+webhooks.encryption_key = '1f1e2d3c4b5a69788796a5b4c3d2e1f1'
 ";
 
 #[test]
@@ -18,8 +19,13 @@ fn a_careful_configuration_is_not_warned_about() {
 }
 
 #[test]
-fn polling_alone_no_admin_and_no_pepper_are_warned_about() {
-    let keys = ["public_url", "admin.bootstrap_key", "auth.pepper"];
+fn polling_alone_no_admin_no_pepper_and_no_encryption_key_are_warned_about() {
+    let keys = [
+        "public_url",
+        "admin.bootstrap_key",
+        "auth.pepper",
+        "webhooks.encryption_key",
+    ];
     assert_eq!(warned(""), keys);
 }
 
@@ -75,4 +81,6 @@ fn a_secret_that_can_be_guessed_is_warned_about() {
     assert_eq!(warned(&settings), ["admin.bootstrap_key"]);
     let settings = QUIET.replace("3c4b5a69788796a5b4c3d2e1f00f1e2d", &"xy".repeat(16));
     assert_eq!(warned(&settings), ["auth.pepper"]);
+    let settings = QUIET.replace("1f1e2d3c4b5a69788796a5b4c3d2e1f1", &"y".repeat(32));
+    assert_eq!(warned(&settings), ["webhooks.encryption_key"]);
 }

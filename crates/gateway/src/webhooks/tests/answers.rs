@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use evogate_models::event::{Delivery, DeliveryState};
+use evogate_models::delivery::{Delivery, DeliveryState};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use rstest::rstest;
 
@@ -31,7 +31,6 @@ async fn a_webhook_is_signed_and_says_what_it_is() {
     let delivery = world.delivery(&task).await;
     let header = |name: &str| seen.headers.get(name).map(String::as_str);
     assert_eq!(seen.line, "POST /hook?x=1 HTTP/1.1");
-    assert_eq!(seen.body, delivery.body);
     assert!(seen.body.contains(task.as_str()));
     assert_eq!(header("content-type"), Some("application/json"));
     let agent = concat!("evogate/", env!("CARGO_PKG_VERSION"));

@@ -47,7 +47,7 @@ fn client(policy: AddressPolicy, answers: &[&[&str]]) -> GuardedClient {
         total: Some(Duration::from_secs(5)),
         silence: None,
     };
-    GuardedClient::with_lookup(Arc::new(policy), waits, Script::of(answers)).unwrap()
+    GuardedClient::with_lookup(Arc::new(policy), waits, Vec::new(), Script::of(answers)).unwrap()
 }
 
 async fn get(client: &GuardedClient, url: &str) -> Result<u16, String> {

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evogate_models::address::{AddressPolicy, HostPattern};
-use evogate_models::event::Delivery;
+use evogate_models::delivery::Delivery;
 use evogate_models::life::submit::Intent;
 use evogate_models::task::{Author, MediaKind, Spec};
 use evogate_models::{Credits, Refusal, TaskId, TenantId, Timestamp};
 use evogate_store::{
-    Actor, Clock, ManualClock, Random, Store, Submit, SystemClock, TaskCommand, Tenant,
+    Actor, Claimed, Clock, ManualClock, Random, Room, Store, Submit, SystemClock, TaskCommand,
+    Tenant,
 };
 use tempfile::TempDir;
 
@@ -19,6 +20,7 @@ pub(super) use receiver::{Receiver, Reply};
 
 use crate::background::Background;
 use crate::config::Webhooks;
+use crate::webhooks::Vault;
 use crate::webhooks::courier::Courier;
 use crate::webhooks::deliverer::{Deliverer, waits};
 use crate::webhooks::guard::GuardedClient;
@@ -92,6 +94,9 @@ impl World {
                 allow_insecure_hosts: Vec::new(),
                 allow_networks: Vec::new(),
                 allow_hosts: Vec::new(),
+                ca_file: None,
+                encryption_key: None,
+                old_encryption_keys: Vec::new(),
                 timeout: Duration::from_millis(400),
                 connect_timeout: Duration::from_millis(400),
             },
@@ -139,6 +144,10 @@ impl World {
         id
     }
 
+    fn vault() -> Vault {
+        Vault::new(None, &[], Arc::new(NoRandom))
+    }
+
     /// The task's delivery as it stands.
     pub(super) async fn delivery(&self, task: &TaskId) -> Delivery {
         let mut all = self.store.deliveries(&tenant(), task).await.unwrap();
@@ -148,7 +157,13 @@ impl World {
 
     fn client(&self) -> GuardedClient {
         let policy = Arc::new(self.policy.clone());
-        GuardedClient::new(policy, waits(&self.config)).unwrap()
+        GuardedClient::new(policy, waits(&self.config), Vec::new()).unwrap()
+    }
+
+    /// Claims what is due.
+    pub(super) async fn claim(&self) -> Vec<Claimed> {
+        let claims = self.store.claim_deliveries(Room::of(100), LEASE).await;
+        claims.unwrap().deliveries
     }
 
     /// Makes the attempts that are due, one after the other, as the worker would.
@@ -156,19 +171,21 @@ impl World {
         let courier = Courier {
             store: self.store.clone(),
             client: self.client(),
+            vault: Self::vault(),
             clock: self.clock.clone(),
             random: Arc::new(NoRandom),
         };
-        for delivery in self.store.claim_deliveries(100, LEASE).await.unwrap() {
-            soon(courier.deliver(&delivery)).await;
+        for claimed in self.claim().await {
+            soon(courier.deliver(&claimed)).await;
         }
     }
 
     /// Starts the worker.
     pub(super) fn work(&self) {
-        let deliverer = Deliverer::with_client(
+        let deliverer = Deliverer::new(
             self.store.clone(),
             self.client(),
+            Self::vault(),
             &self.config,
             self.clock.clone(),
             Arc::new(NoRandom),

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use evogate_models::event::{Attempt, DeliveryState};
+use evogate_models::delivery::{Attempt, DeliveryState, End};
 use tokio::sync::Notify;
 
-use super::kit::{LEASE, Receiver, Reply, START, World, soon, tenant};
+use super::kit::{LEASE, Receiver, Reply, START, World, soon};
 
 #[tokio::test]
 async fn a_new_event_is_sent_at_once() {
@@ -27,10 +27,9 @@ async fn a_delivery_that_becomes_due_is_sent_then() {
     let mut world = World::moving().await;
     let mut receiver = Receiver::new(&[Reply::status(200)]).await;
     world.tell(&receiver.url("/")).await;
-    let claimed = world.store.claim_deliveries(1, LEASE).await.unwrap();
+    let claim = world.claim().await[0].delivery.claim();
     let due = world.store.now().plus(300);
-    let (event, fence) = (&claimed[0].event, claimed[0].fence);
-    let postponed = world.store.postpone(&tenant(), event, fence, due).await;
+    let postponed = world.store.postpone(&claim, due).await;
     assert!(postponed.unwrap());
     world.work();
     let sent = tokio::time::timeout(Duration::from_secs(3), receiver.next());
@@ -59,7 +58,6 @@ async fn a_failing_receiver_is_tried_by_the_plan_and_then_left_alone() {
     let delivery = world.delivery(&task).await;
     assert_eq!(delivery.state, DeliveryState::Dead);
     assert_eq!(delivery.attempts.len(), 9);
-    assert_eq!(world.store.next_delivery().await.unwrap(), None);
     assert!(receiver.is_idle());
 }
 
@@ -109,13 +107,13 @@ async fn a_crash_before_the_attempt_is_recorded_sends_it_again_under_the_same_id
     let (mut world, _) = World::standing_still().await;
     let mut receiver = Receiver::new(&[Reply::status(200)]).await;
     let task = world.tell(&receiver.url("/")).await;
-    let claimed = world.store.claim_deliveries(1, LEASE).await.unwrap();
+    let claimed = world.claim().await;
 
     let world = world.restart().await;
     world.work();
     let seen = receiver.next().await;
     world.stop().await;
-    assert_eq!(seen.headers["webhook-id"], claimed[0].event.as_str());
+    assert_eq!(seen.headers["webhook-id"], claimed[0].event.id.as_str());
     assert_eq!(seen.headers["x-evogate-attempt"], "1");
     let delivery = world.delivery(&task).await;
     assert_eq!(delivery.state, DeliveryState::Delivered);
@@ -127,12 +125,7 @@ async fn a_worker_that_lost_its_lease_records_nothing() {
     let (mut world, clock) = World::standing_still().await;
     let mut receiver = Receiver::new(&[Reply::status(200)]).await;
     let task = world.tell(&receiver.url("/")).await;
-    let stale = world
-        .store
-        .claim_deliveries(1, LEASE)
-        .await
-        .unwrap()
-        .remove(0);
+    let stale = world.claim().await[0].delivery.claim();
     clock.advance(LEASE);
     world.work();
     receiver.next().await;
@@ -145,13 +138,12 @@ async fn a_worker_that_lost_its_lease_records_nothing() {
         answer: None,
         error: None,
     };
-    let (event, fence) = (&stale.event, stale.fence);
-    let dead = DeliveryState::Dead;
-    let late = world
-        .store
-        .attempted(&tenant(), event, fence, attempt, dead, None)
-        .await;
-    assert!(!late.unwrap());
+    let end = End::Answered {
+        status: 410,
+        retry_after: None,
+    };
+    let late = world.store.attempted(&stale, attempt, end, 0.0).await;
+    assert_eq!(late.unwrap(), None);
     assert_eq!(world.delivery(&task).await.state, DeliveryState::Delivered);
 }
 

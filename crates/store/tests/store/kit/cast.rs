@@ -2,19 +2,20 @@
 //! last fences, the deliveries that were claimed.
 
 mod turn;
+pub(crate) mod webhooks;
 
 use std::collections::BTreeMap;
 
 use evogate_models::account::Account;
 use evogate_models::credits::Decimal;
-use evogate_models::event::{Attempt, DeliveryState};
+use evogate_models::delivery::Claim;
 use evogate_models::life::submit::{Intent, hold};
 use evogate_models::quota::{self, Quota, Windows};
 use evogate_models::task::Task;
-use evogate_models::{Credits, EventId, KeyId, TaskId, TenantId, Timestamp};
+use evogate_models::{Credits, KeyId, TaskId, TenantId, Timestamp};
 use evogate_store::{Grant, KeyChange, KeyRecord, Submit, TenantChange};
 
-use super::command::{Attempted, Command, Fence, Limits, Pick, Request, TENANTS};
+use super::command::{Command, Fence, Limits, Pick, Request, TENANTS};
 use super::step::{Answer, Step};
 use super::{START, UNKNOWN, intent, tenant};
 
@@ -24,8 +25,9 @@ pub(crate) struct Cast {
     /// The tasks, in the order in which they were heard of.
     order: Vec<(TenantId, TaskId)>,
     tasks: BTreeMap<(TenantId, TaskId), Task>,
-    deliveries: Vec<(TenantId, EventId, u64)>,
+    deliveries: Vec<Claim>,
     minted: u32,
+    tests: u32,
 }
 
 impl Cast {
@@ -75,46 +77,7 @@ impl Cast {
                 }
             }
             Command::ClaimDue { limit, lease } => Step::ClaimDue { limit, lease },
-            Command::ClaimDeliveries { limit, lease } => Step::ClaimDeliveries { limit, lease },
-            Command::Attempted {
-                delivery,
-                foreign,
-                fence: which,
-                outcome,
-            } => {
-                let (tenant, event, last) = self.delivery(delivery, foreign)?;
-                let (state, due) = match outcome {
-                    Attempted::Delivered => (DeliveryState::Delivered, None),
-                    Attempted::Dead => (DeliveryState::Dead, None),
-                    Attempted::Again(wait) => {
-                        (DeliveryState::Pending, wait.map(|wait| now.plus(wait)))
-                    }
-                };
-                let fence = fence(which, last);
-                Step::Attempted {
-                    tenant,
-                    event,
-                    fence,
-                    attempt: attempt(now),
-                    state,
-                    due,
-                }
-            }
-            Command::Postpone {
-                delivery,
-                foreign,
-                fence: which,
-                wait,
-            } => {
-                let (tenant, event, last) = self.delivery(delivery, foreign)?;
-                let (fence, due) = (fence(which, last), now.plus(wait));
-                Step::Postpone {
-                    tenant,
-                    event,
-                    fence,
-                    due,
-                }
-            }
+            Command::Webhook(command) => self.webhook(command, now)?,
             Command::Sweep => Step::Sweep,
             Command::Wait(span) => Step::Wait(span),
             Command::Restart => Step::Restart,
@@ -128,13 +91,12 @@ impl Cast {
             Answer::Turn(Ok(outcome)) => self.know(&outcome.task),
             Answer::Restored(Ok(task)) => self.know(task),
             Answer::Claimed(tasks) => tasks.iter().for_each(|task| self.know(task)),
-            Answer::Deliveries(claimed) => self.deliveries.extend(claimed.iter().map(|delivery| {
-                (
-                    delivery.tenant.clone(),
-                    delivery.event.clone(),
-                    delivery.fence,
-                )
-            })),
+            Answer::Deliveries(claims) => {
+                let claimed = claims.deliveries.iter();
+                self.deliveries
+                    .extend(claimed.map(|claimed| claimed.delivery.claim()));
+            }
+            Answer::Delivery(Ok(delivery)) => self.deliveries.push(delivery.claim()),
             _ => {}
         }
     }
@@ -150,16 +112,6 @@ impl Cast {
         let back = usize::from(pick).checked_rem(self.order.len())?;
         let key = self.order.iter().rev().nth(back)?;
         self.tasks.get(key).cloned()
-    }
-
-    fn delivery(&self, Pick(pick): Pick, foreign: bool) -> Option<(TenantId, EventId, u64)> {
-        let back = usize::from(pick).checked_rem(self.deliveries.len())?;
-        let (tenant, event, fence) = self.deliveries.iter().rev().nth(back)?.clone();
-        Some((
-            if foreign { stranger(&tenant) } else { tenant },
-            event,
-            fence,
-        ))
     }
 
     /// What a gateway asks for in the name of a tenant.
@@ -288,17 +240,6 @@ fn micro(micro: i64) -> Credits {
     Credits::from_micro(micro).unwrap()
 }
 
-/// An attempt to deliver.
-pub(crate) fn attempt(at: Timestamp) -> Attempt {
-    Attempt {
-        at,
-        took_ms: 5,
-        status: Some(200),
-        answer: None,
-        error: None,
-    }
-}
-
 fn fence(fence: Fence, last: u64) -> u64 {
     match fence {
         Fence::Last => last,
@@ -332,6 +273,7 @@ fn quota(limits: Limits) -> Quota {
         credits_per_week: sum(limits.per_week),
         per_user: per_day(limits.user_per_day),
         per_key: per_day(limits.key_per_day),
+        low_credit_threshold: sum(limits.low),
         ..Quota::default()
     }
 }

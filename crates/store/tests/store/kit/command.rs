@@ -1,11 +1,13 @@
 //! Random commands, before anybody knows which tasks there are.
 
 mod moves;
+mod webhooks;
 
 use evogate_models::Millis;
 use proptest::prelude::*;
 
 pub(crate) use moves::{Move, Said, Upstream};
+pub(crate) use webhooks::{Attempted, Webhook};
 
 /// One of what there is, counted from the newest.
 #[derive(Debug, Clone, Copy)]
@@ -72,22 +74,8 @@ pub(crate) enum Command {
         limit: usize,
         lease: Millis,
     },
-    ClaimDeliveries {
-        limit: usize,
-        lease: Millis,
-    },
-    Attempted {
-        delivery: Pick,
-        foreign: bool,
-        fence: Fence,
-        outcome: Attempted,
-    },
-    Postpone {
-        delivery: Pick,
-        foreign: bool,
-        fence: Fence,
-        wait: Millis,
-    },
+    /// Endpoints and deliveries.
+    Webhook(Webhook),
     Sweep,
     Wait(Millis),
     /// The process ends, and the next one opens the store.
@@ -103,6 +91,8 @@ pub(crate) struct Limits {
     pub(crate) per_week: Option<i64>,
     pub(crate) user_per_day: Option<i64>,
     pub(crate) key_per_day: Option<i64>,
+    /// Below this balance the tenant is told.
+    pub(crate) low: Option<i64>,
 }
 
 /// A submit.
@@ -122,15 +112,6 @@ pub(crate) struct Request {
     pub(crate) stale: bool,
     /// The id of this task instead of a new one.
     pub(crate) id_of: Option<Pick>,
-}
-
-/// What came of an attempt to deliver.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Attempted {
-    Delivered,
-    Dead,
-    /// To be sent again after that long; soon, when it is not said.
-    Again(Option<Millis>),
 }
 
 /// Tenants that commands name. The last one is never made.
@@ -160,14 +141,16 @@ fn rarely() -> impl Strategy<Value = bool> {
 fn limits() -> impl Strategy<Value = Limits> {
     let sum = || prop::option::weighted(0.3, 0..60_000_000_i64);
     let in_flight = prop::option::weighted(0.3, 0..4_u32);
-    (any::<bool>(), in_flight, sum(), sum(), sum(), sum()).prop_map(
-        |(unlimited, in_flight, per_day, per_week, user_per_day, key_per_day)| Limits {
+    let low = prop::option::weighted(0.6, 0..60_000_000_i64);
+    (any::<bool>(), in_flight, sum(), sum(), sum(), sum(), low).prop_map(
+        |(unlimited, in_flight, per_day, per_week, user_per_day, key_per_day, low)| Limits {
             unlimited,
             in_flight,
             per_day,
             per_week,
             user_per_day,
             key_per_day,
+            low,
         },
     )
 }
@@ -220,18 +203,6 @@ fn claim() -> impl Strategy<Value = (usize, Millis)> {
     (prop_oneof![1..4_usize, Just(50)], 1_000..60_000_i64)
 }
 
-fn delivery() -> impl Strategy<Value = (Pick, bool, Fence)> {
-    (pick(), prop::bool::weighted(0.1), fence())
-}
-
-fn attempted() -> impl Strategy<Value = Attempted> {
-    prop_oneof![
-        Just(Attempted::Delivered),
-        Just(Attempted::Dead),
-        prop::option::weighted(0.8, 0..10_000_i64).prop_map(Attempted::Again),
-    ]
-}
-
 fn by_admins() -> impl Strategy<Value = Command> {
     let key = || (tenant(), 0..3_u8);
     let cap = prop::option::weighted(0.3, micro());
@@ -257,13 +228,7 @@ fn by_admins() -> impl Strategy<Value = Command> {
 fn of_workers() -> impl Strategy<Value = Command> {
     prop_oneof![
         6 => claim().prop_map(|(limit, lease)| Command::ClaimDue { limit, lease }),
-        4 => claim().prop_map(|(limit, lease)| Command::ClaimDeliveries { limit, lease }),
-        6 => (delivery(), attempted()).prop_map(|((delivery, foreign, fence), outcome)| {
-            Command::Attempted { delivery, foreign, fence, outcome }
-        }),
-        2 => (delivery(), 0..10_000_i64).prop_map(|((delivery, foreign, fence), wait)| {
-            Command::Postpone { delivery, foreign, fence, wait }
-        }),
+        14 => webhooks::by_workers().prop_map(Command::Webhook),
         2 => Just(Command::Sweep),
     ]
 }
@@ -283,7 +248,8 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         1 => (restored, any::<bool>()).prop_map(|((known, tenant, key), callback)| {
             Command::Restore { known, tenant, key, callback }
         }),
-        19 => of_workers(),
+        21 => of_workers(),
+        6 => webhooks::by_tenants().prop_map(Command::Webhook),
         8 => span().prop_map(Command::Wait),
     ]
 }

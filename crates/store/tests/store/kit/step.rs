@@ -1,11 +1,13 @@
 //! One call of a store with its answer, both comparable between engines.
 
-use evogate_models::event::{Attempt, Delivery, DeliveryState};
+use evogate_models::delivery::{Attempt, Claim, Delivery, End};
+use evogate_models::endpoint::{Endpoint, EndpointChange, Rotation};
+use evogate_models::event::{DeliveryId, Event};
 use evogate_models::task::Task;
-use evogate_models::{EventId, KeyId, Millis, TaskId, TenantId, Timestamp};
+use evogate_models::{EndpointId, KeyId, Millis, TaskId, TenantId, Timestamp};
 use evogate_store::{
-    Grant, KeyChange, KeyRecord, Store, Submit, SubmitError, Submitted, Swept, TaskCommand,
-    TaskOutcome, Tenant, TenantChange, TenantError, TenantView, TurnError,
+    Claims, Grant, KeyChange, KeyRecord, Room, Store, Submit, SubmitError, Submitted, Swept,
+    TaskCommand, TaskOutcome, Tenant, TenantChange, TenantError, TenantView, TurnError,
 };
 
 use super::{KEEP, admin};
@@ -43,22 +45,41 @@ pub(crate) enum Step {
         limit: usize,
         lease: Millis,
     },
+    CreateEndpoint(Box<Endpoint>),
+    ChangeEndpoint {
+        tenant: TenantId,
+        endpoint: EndpointId,
+        change: Box<EndpointChange>,
+    },
+    DeleteEndpoint {
+        tenant: TenantId,
+        endpoint: EndpointId,
+    },
+    Test {
+        endpoint: EndpointId,
+        event: Box<Event>,
+    },
+    RotateSecret {
+        tenant: TenantId,
+        rotation: Rotation,
+    },
+    Redeliver {
+        tenant: TenantId,
+        id: DeliveryId,
+    },
     ClaimDeliveries {
-        limit: usize,
+        room: Room,
         lease: Millis,
     },
     Attempted {
-        tenant: TenantId,
-        event: EventId,
-        fence: u64,
+        claim: Claim,
         attempt: Attempt,
-        state: DeliveryState,
-        due: Option<Timestamp>,
+        end: End,
+        /// Full jitter, or none.
+        jitter: bool,
     },
     Postpone {
-        tenant: TenantId,
-        event: EventId,
-        fence: u64,
+        claim: Claim,
         due: Timestamp,
     },
     Sweep,
@@ -79,7 +100,10 @@ pub(crate) enum Answer {
     Turn(Result<Box<TaskOutcome>, TurnError>),
     Restored(Result<Box<Task>, TurnError>),
     Claimed(Vec<Task>),
-    Deliveries(Vec<Delivery>),
+    Endpoint(Result<Option<Box<Endpoint>>, TenantError>),
+    Delivery(Result<Box<Delivery>, TenantError>),
+    Deliveries(Box<Claims>),
+    Attempted(Option<Box<Delivery>>),
     Recorded(bool),
     Swept(Swept),
     Nothing,
@@ -95,11 +119,13 @@ impl Answer {
             Self::Submit(answer) => answer.is_err(),
             Self::Turn(answer) => answer.is_err(),
             Self::Restored(answer) => answer.is_err(),
+            Self::Endpoint(answer) => answer.is_err(),
+            Self::Delivery(answer) => answer.is_err(),
+            Self::Attempted(recorded) => recorded.is_none(),
             Self::Recorded(recorded) => !recorded,
-            Self::Deliveries(claimed) => claimed.is_empty(),
             Self::Swept(swept) => *swept == Swept::default(),
             // A pass that claims nothing may still find that somebody else works on what is due.
-            Self::Claimed(_) | Self::Nothing => false,
+            Self::Claimed(_) | Self::Deliveries(_) | Self::Nothing => false,
         }
     }
 }
@@ -141,26 +167,50 @@ impl Step {
             Self::ClaimDue { limit, lease } => {
                 Answer::Claimed(store.claim_due(limit, lease).await.unwrap())
             }
-            Self::ClaimDeliveries { limit, lease } => {
-                Answer::Deliveries(store.claim_deliveries(limit, lease).await.unwrap())
+            Self::CreateEndpoint(endpoint) => {
+                let created = store.create_endpoint(*endpoint, by).await;
+                Answer::Endpoint(created.map(|()| None))
+            }
+            Self::ChangeEndpoint {
+                tenant,
+                endpoint,
+                change,
+            } => {
+                let changed = store.change_endpoint(&tenant, &endpoint, *change, by).await;
+                Answer::Endpoint(changed.map(|endpoint| Some(Box::new(endpoint))))
+            }
+            Self::DeleteEndpoint { tenant, endpoint } => {
+                let deleted = store.delete_endpoint(&tenant, &endpoint, by).await;
+                Answer::Endpoint(deleted.map(|()| None))
+            }
+            Self::Test { endpoint, event } => {
+                let sent = store.test_endpoint(&endpoint, *event).await;
+                Answer::Delivery(sent.map(Box::new))
+            }
+            Self::RotateSecret { tenant, rotation } => {
+                let rotated = store.rotate_webhook_secret(&tenant, rotation, by).await;
+                Answer::Tenant(rotated.map(Box::new))
+            }
+            Self::Redeliver { tenant, id } => {
+                Answer::Delivery(store.redeliver(&tenant, &id).await.map(Box::new))
+            }
+            Self::ClaimDeliveries { room, lease } => {
+                let claims = store.claim_deliveries(room, lease).await.unwrap();
+                Answer::Deliveries(Box::new(claims))
             }
             Self::Attempted {
-                tenant,
-                event,
-                fence,
+                claim,
                 attempt,
-                state,
-                due,
+                end,
+                jitter,
             } => {
-                let recorded = store.attempted(&tenant, &event, fence, attempt, state, due);
-                Answer::Recorded(recorded.await.unwrap())
+                let jitter = if jitter { 1.0 } else { 0.0 };
+                let recorded = store.attempted(&claim, attempt, end, jitter).await;
+                Answer::Attempted(recorded.unwrap().map(Box::new))
             }
-            Self::Postpone {
-                tenant,
-                event,
-                fence,
-                due,
-            } => Answer::Recorded(store.postpone(&tenant, &event, fence, due).await.unwrap()),
+            Self::Postpone { claim, due } => {
+                Answer::Recorded(store.postpone(&claim, due).await.unwrap())
+            }
             Self::Sweep => Answer::Swept(store.sweep(KEEP).await.unwrap()),
             Self::Wait(_) | Self::Restart => Answer::Nothing,
         }

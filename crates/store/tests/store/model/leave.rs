@@ -2,13 +2,12 @@
 //! entries. What they counted stays counted.
 
 use evogate_models::TaskId;
-use evogate_models::event::DeliveryState;
 use evogate_models::journal::Entry;
 use evogate_store::Swept;
 use evogate_store::dump::Dump;
 use proptest::prelude::*;
 
-use super::{Judged, Model, Name, same};
+use super::{Judged, Model, Name, Phase, same};
 use crate::kit::KEEP;
 
 impl Model {
@@ -30,9 +29,13 @@ impl Model {
             });
             entries += old.count();
         }
+        let events = self.webhooks.sweep_events(self.now);
+        self.webhooks.forget();
         let expected = Swept {
             tasks: leaving.len(),
             entries,
+            events,
+            queues: self.webhooks.sweep(self.now),
             ..Swept::default()
         };
         same(&expected, &swept)
@@ -40,12 +43,8 @@ impl Model {
 
     fn may_leave(&self, name: &Name, before: &Dump) -> bool {
         let task = &self.tasks[name];
-        let looked_for = before.tasks[name].due.is_some();
-        let told = self
-            .deliveries
-            .iter()
-            .filter(|((tenant, _), delivery)| *tenant == name.0 && delivery.task == name.1)
-            .all(|(_, delivery)| delivery.state != DeliveryState::Pending);
+        let looked_for = before.tasks[name].due.is_some() && task.phase != Phase::Completed;
+        let told = !self.webhooks.is_waited_for(name, self.now);
         let ended = task.ended.filter(|_| !task.phase.is_open());
         told && !looked_for && ended.is_some_and(|ended| self.now.since(ended) >= KEEP.tasks)
     }
@@ -65,8 +64,7 @@ impl Model {
         self.owners.retain(|_, owner| owner != name);
         self.keys.retain(|key, (_, task, _)| !own(key, task));
         self.repeats.retain(|key, (task, _)| !own(key, task));
-        self.deliveries
-            .retain(|(owner, _), delivery| owner != tenant || delivery.task != *id);
+        self.webhooks.leave(name);
         self.gone.insert(name.clone(), task);
     }
 

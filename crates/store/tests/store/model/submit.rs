@@ -213,6 +213,7 @@ fn taken(task: &evogate_models::task::Task) -> Task {
     Task {
         phase: Phase::Unknown,
         created: task.created,
+        ended: None,
         estimate: task.estimate.micro(),
         held: task.estimate.micro(),
         charged: 0,
@@ -229,6 +230,6 @@ fn taken(task: &evogate_models::task::Task) -> Task {
         told: false,
         cancel_wanted: false,
         verdict: false,
-        ended: None,
+        results_settled: false,
     }
 }

@@ -148,10 +148,39 @@ impl Model {
                     self.arm(name);
                 }
             }
+            TaskCommand::Fetched => {
+                if task.phase == Phase::Completed && !task.results_settled {
+                    self.put(
+                        name,
+                        Task {
+                            results_settled: true,
+                            lease: None,
+                            ..task
+                        },
+                    );
+                }
+            }
+            TaskCommand::Expiring { delivered } => self.expiring(name, *delivered)?,
             // When it is looked at next is judged by `check`.
             TaskCommand::Callback { .. } | TaskCommand::CancelSent { .. } => {}
         }
         Ok(None)
+    }
+
+    /// Four hours before the results are deleted, a tenant who does not have them is told.
+    fn expiring(&mut self, name: &Name, delivered: bool) -> Result<(), No> {
+        let task = self.tasks.get_mut(name).unwrap();
+        in_phase(task, &[Phase::Completed])?;
+        task.lease = None;
+        let early = self.now < task.ended.unwrap().plus(20 * 3_600_000);
+        if task.results_settled || (early && !delivered) {
+            return Ok(());
+        }
+        task.results_settled = true;
+        if !delivered {
+            self.announce(name, "task.expiring");
+        }
+        Ok(())
     }
 
     /// What a submitter says became of its submit.
@@ -290,7 +319,10 @@ impl Model {
             .reserved
             .map(evogate_models::Credits::micro)
             .or(task.reserved);
-        task.lease = None;
+        // A report of a task that EvoLink completed says nothing of who looks after its results.
+        if task.phase != Phase::Completed {
+            task.lease = None;
+        }
         if !task.phase.is_open() {
             match report.status {
                 Status::Completed if task.phase == Phase::Completed => {
@@ -346,11 +378,12 @@ impl Model {
             task.ended = Some(self.now);
             task.held = 0;
             task.lease = None;
+            task.ended = Some(self.now);
         }
         self.ends.insert(name.clone(), end.phase);
         self.forget(name, end.frees_key);
         if end.told {
-            self.announce(name);
+            self.announce_end(name);
         }
     }
 }

@@ -108,5 +108,7 @@ pub(super) fn command(task: &Task, step: Move, fitting: bool, now: Timestamp) ->
         Move::Lose => TaskCommand::Lose,
         Move::Expire => TaskCommand::Expire,
         Move::HungUp => TaskCommand::HungUp,
+        Move::Fetched => TaskCommand::Fetched,
+        Move::Expiring(delivered) => TaskCommand::Expiring { delivered },
     }
 }

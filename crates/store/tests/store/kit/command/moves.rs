@@ -45,6 +45,8 @@ pub(crate) enum Move {
     Lose,
     Expire,
     HungUp,
+    Fetched,
+    Expiring(bool),
 }
 
 fn upstream() -> impl Strategy<Value = Upstream> {
@@ -117,5 +119,7 @@ pub(super) fn step() -> impl Strategy<Value = Move> {
         1 => Just(Move::Lose),
         1 => Just(Move::Expire),
         2 => Just(Move::HungUp),
+        1 => Just(Move::Fetched),
+        3 => any::<bool>().prop_map(Move::Expiring),
     ]
 }
