@@ -11,6 +11,7 @@ pub mod quota;
 pub mod reports;
 pub mod tenants;
 pub mod unknown;
+pub mod webhooks;
 
 mod query;
 
@@ -149,7 +150,7 @@ fn with_time(record: &impl Serialize, at: Timestamp) -> Result<Value, serde_json
 }
 
 /// A time as people read it.
-fn time(at: Timestamp) -> String {
+pub(crate) fn time(at: Timestamp) -> String {
     let at = jiff::Timestamp::from_millisecond(at.millis());
     at.map_or_else(
         |_| String::new(),

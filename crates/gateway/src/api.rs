@@ -4,6 +4,8 @@ pub mod batch;
 pub mod cancel;
 pub mod content;
 pub mod credits;
+pub mod deliveries;
+pub mod endpoints;
 pub mod estimate;
 pub mod generations;
 pub mod keys;
@@ -28,8 +30,7 @@ use crate::context::Context;
 use crate::error::ApiError;
 use crate::state::Gateway;
 
-/// EvoLink keeps results for this long after a task's end, in milliseconds.
-pub const RESULTS_KEPT: i64 = 24 * 3_600_000;
+pub use evogate_models::life::results::RESULTS_KEPT;
 
 /// The task that the path names. A text that can't be a task's id is no task.
 #[derive(Debug, Clone)]

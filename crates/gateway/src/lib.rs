@@ -15,9 +15,11 @@ pub mod config;
 pub mod content;
 pub mod context;
 pub mod csv;
+pub mod deliveries;
 #[cfg(test)]
 mod docs_test;
 pub mod durability;
+pub mod endpoints;
 pub mod envelope;
 pub mod error;
 pub mod evolink;

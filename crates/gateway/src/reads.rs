@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use evogate_models::life::results;
 use evogate_models::task::Task;
 use evogate_models::time::millis;
 use evogate_models::{TaskId, TenantId};
@@ -100,6 +101,23 @@ pub async fn read(
     }
     count("store");
     Ok(Arc::new(task))
+}
+
+/// A client was given the task as it is. The first who gets its results ends the care for them: nobody
+/// needs to be told that they run out.
+pub fn given(gateway: &Gateway, task: &Arc<Task>) {
+    if !results::is_awaited(task) {
+        return;
+    }
+    let (worker, task) = (gateway.clone(), Arc::clone(task));
+    gateway.background.spawn(async move {
+        let fetched = TaskCommand::Fetched;
+        match worker.store.turn(&task.tenant, &task.id, fetched).await {
+            Ok(outcome) => drop(worker.reads.remember(outcome.task)),
+            // The next read tries again; at worst the tenant is told of results that it has.
+            Err(error) => tracing::warn!(task = %task.id, %error, "a read was not noted"),
+        }
+    });
 }
 
 /// Asks EvoLink, or waits for who does; `None` when it was asked not long ago, or does not answer

@@ -60,7 +60,10 @@ pub async fn post(
     let mut data = Vec::new();
     for read in reads {
         match read {
-            Ok(task) => data.extend(RawValue::from_string(view::render(&task)).ok()),
+            Ok(task) => {
+                reads::given(&gateway, &task);
+                data.extend(RawValue::from_string(view::render(&task)).ok());
+            }
             Err(error) if error.code() == absent.code() => {}
             Err(error) => return Err(error),
         }

@@ -1,11 +1,14 @@
 //! `GET /v1/tasks/{id}/content`: the first result as a stream through the gateway, ranges honoured.
 
 use axum::body::Body;
-use axum::http::HeaderMap;
+use axum::http::header::CONTENT_RANGE;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use evogate_models::report::Report;
 use evogate_models::task::{State, Task};
 use evogate_models::view;
+
+use futures::{Stream, StreamExt as _};
 
 use super::TaskPath;
 use crate::auth::{Read, Scoped};
@@ -41,7 +44,14 @@ pub async fn get(
     match status.as_u16() {
         200 | 206 | 304 | 416 => {
             let headers = answered(file.headers());
-            Ok((status, headers, Body::from_stream(file.bytes_stream())).into_response())
+            let to_the_end = reaches_end(status, file.headers());
+            let given = move || {
+                if to_the_end {
+                    reads::given(&gateway, &task);
+                }
+            };
+            let body = Body::from_stream(at_end(file.bytes_stream(), given));
+            Ok((status, headers, body).into_response())
         }
         403 | 404 | 410 => Err(ApiError::result_expired()),
         _ => {
@@ -51,6 +61,44 @@ pub async fn get(
             ))
         }
     }
+}
+
+/// Does the answer go to the end of the file?
+fn reaches_end(status: StatusCode, headers: &HeaderMap) -> bool {
+    if status == StatusCode::OK {
+        return true;
+    }
+    let range = headers
+        .get(CONTENT_RANGE)
+        .and_then(|range| range.to_str().ok());
+    let range = range.and_then(|range| range.strip_prefix("bytes "));
+    let last_and_length = range.and_then(|range| {
+        let (span, length) = range.split_once('/')?;
+        let (_, last) = span.split_once('-')?;
+        Some((last.parse::<u64>().ok()?, length.parse::<u64>().ok()?))
+    });
+    let ends = |(last, length): (u64, u64)| last.checked_add(1) == Some(length);
+    status == StatusCode::PARTIAL_CONTENT && last_and_length.is_some_and(ends)
+}
+
+/// The stream, and `done` once all of it was taken.
+fn at_end<T, E>(
+    stream: impl Stream<Item = Result<T, E>>,
+    done: impl FnOnce(),
+) -> impl Stream<Item = Result<T, E>> {
+    let end = futures::stream::once(async move {
+        done();
+        None
+    });
+    let mut broken = false;
+    let whole = stream.map(Some).chain(end);
+    // After an error there is no end to speak of.
+    let whole = whole.take_while(move |item| {
+        let goes_on = !broken;
+        broken |= matches!(item, Some(Err(_)));
+        std::future::ready(goes_on)
+    });
+    whole.filter_map(std::future::ready)
 }
 
 fn result(task: &Task) -> Result<String, ApiError> {

@@ -27,5 +27,6 @@ pub async fn get(
     TaskPath(id): TaskPath,
 ) -> Result<Response, ApiError> {
     let task = reads::read(&gateway, &principal.tenant, &id, &context.trace()).await?;
+    reads::given(&gateway, &task);
     Ok(task_answer(&task))
 }

@@ -24,6 +24,11 @@ fn parameter(name: &str, before: &str) -> Parameter {
         "tasks" | "unknown" => ("The task's id", Some("task-unified-1772203771-yf1dxogh")),
         "tenants" => ("The tenant's id", Some("studio")),
         "keys" => ("The key's id", Some("key_nkyep221rc58vpp0")),
+        "endpoints" => ("The endpoint's id", Some("ep_5gq2f8n0c4w7k1xz")),
+        "deliveries" => (
+            "The delivery's id",
+            Some("msg_1795445631-5ev4k2dm-task-completed.ep_5gq2f8n0c4w7k1xz"),
+        ),
         "admins" => ("The id of the admin's key", Some("key_8e0dk2p5m1vq9s3x")),
         "evolink" => ("A token made for this task by the gateway itself", None),
         "docs" => ("The file's name", Some("swagger-ui.css")),

@@ -147,6 +147,32 @@ pub struct AllTasks {
     after: Option<String>,
 }
 
+/// Deliveries of webhooks.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Deliveries {
+    /// Only to this endpoint.
+    #[param(pattern = "^ep_[a-z0-9]{1,32}$")]
+    endpoint: Option<String>,
+    /// Only in this state. `dead` are the dead letters.
+    #[param(schema_with = super::schemas::delivery_state)]
+    state: Option<String>,
+    /// Only of events of this kind.
+    #[param(inline)]
+    event: Option<super::schemas::AnyEventName>,
+    /// Only of events of this task.
+    #[param(pattern = "^task-unified-[0-9]{10}-[a-z0-9]{8}$")]
+    task: Option<String>,
+    /// Only of events from this time on: Unix seconds or RFC 3339.
+    #[param(inline)]
+    from: Option<super::schemas::Time>,
+    /// Only of events before this time.
+    #[param(inline)]
+    to: Option<super::schemas::Time>,
+    /// Where to go on: the `next` of the page before.
+    after: Option<String>,
+}
+
 /// One refused request.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -106,6 +106,23 @@ refusals! {
     KeyNotFound = [ApiError::key_not_found(), ApiError::route_not_found()];
     /// No task has this id.
     TaskIdNotFound = [ApiError::task_not_found(), ApiError::route_not_found()];
+    /// The tenant has no such endpoint.
+    EndpointNotFound = [ApiError::endpoint_not_found(), ApiError::route_not_found()];
+    /// No such tenant, or the tenant has no such endpoint.
+    TenantEndpointNotFound = [ApiError::tenant_not_found(), ApiError::endpoint_not_found(), ApiError::route_not_found()];
+    /// The tenant has no such delivery.
+    DeliveryNotFound = [ApiError::delivery_not_found(), ApiError::endpoint_not_found(), ApiError::route_not_found()];
+    /// No such tenant, or the tenant has no such delivery.
+    TenantDeliveryNotFound = [
+        ApiError::tenant_not_found(), ApiError::delivery_not_found(), ApiError::endpoint_not_found(),
+        ApiError::route_not_found(),
+    ];
+    /// The query names what is not there.
+    FilterNotFound = [ApiError::tenant_not_found(), ApiError::endpoint_not_found(), ApiError::task_not_found()];
+    /// The endpoint is disabled: nothing is sent to it.
+    EndpointDisabled = [ApiError::endpoint_disabled()];
+    /// The tenant has as many endpoints as it may have.
+    TooManyEndpoints = [ApiError::too_many("There are 50 endpoints already")];
     /// The token in the path is not good, or there is no such file.
     RouteNotFound = [ApiError::route_not_found()];
     /// It exists already, with other properties.

@@ -11,6 +11,7 @@ mod reports;
 use std::collections::BTreeMap;
 
 use evogate_models::credits::Decimal;
+use evogate_models::event::EventKind;
 use evogate_models::task::State;
 use evogate_store::Scope;
 use serde_json::{Value, json};
@@ -214,7 +215,7 @@ pub struct PageByName<T> {
 /// It is gone.
 #[derive(ToSchema)]
 pub struct Deleted {
-    /// `key` or `admin`
+    /// `key`, `admin` or `webhook.endpoint`
     object: String,
     id: String,
     /// Always true.
@@ -261,6 +262,59 @@ impl ToSchema for ShortText {}
 
 /// No control characters, and one that is no space.
 const NOT_BLANK: &str = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
+
+/// A kind of event that an endpoint can ask for.
+pub struct EventName;
+
+impl PartialSchema for EventName {
+    fn schema() -> RefOr<Schema> {
+        event_names(EventKind::is_subscribable)
+    }
+}
+
+impl ToSchema for EventName {}
+
+/// A kind of event.
+pub struct AnyEventName;
+
+impl PartialSchema for AnyEventName {
+    fn schema() -> RefOr<Schema> {
+        event_names(|_| true)
+    }
+}
+
+impl ToSchema for AnyEventName {}
+
+fn event_names(which: fn(EventKind) -> bool) -> RefOr<Schema> {
+    let names = EventKind::ALL.into_iter().filter(|kind| which(*kind));
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(names.map(|kind| json!(kind.as_str()))))
+        .into()
+}
+
+/// A time: Unix seconds, or RFC 3339.
+pub struct Time;
+
+impl PartialSchema for Time {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .examples([json!("2026-11-26T10:00:00Z"), json!("1795445634")])
+            .pattern(Some("^([0-9]{1,10}|[0-9]{4}-[0-1][0-9]-[0-3][0-9]T.+)$"))
+            .into()
+    }
+}
+
+impl ToSchema for Time {}
+
+/// Where a delivery stands.
+pub fn delivery_state() -> Schema {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(["pending", "delivered", "dead"]))
+        .into()
+}
 
 /// The states of a task: finer than what clients see.
 pub fn state() -> Schema {

@@ -100,6 +100,8 @@ impl World {
         };
         let path = route.path.replace("{id}", id).replace("{task}", task);
         path.replace("{key}", self.key.as_str())
+            .replace("{endpoint}", "ep_0a1b2c3d4e5f6071")
+            .replace("{delivery}", "msg_test-abc.ep_0a1b2c3d4e5f6071")
             .replace("{token}", "junk")
     }
 
