@@ -7,7 +7,7 @@
 //! says the rest only: the method and the path (a test compares them with the list), the tag, the query, the body, the success, and refusals of its own, which it takes
 //! from [`refusals`].
 //!
-//! ```ignore
+//! ```text
 //! /// Cancels the task, as far as that can be done now.
 //! #[utoipa::path(post, path = "/v1/tasks/{id}/cancel", tag = "Tasks", responses(answers::Task, …))]
 //! pub async fn post(…) -> Result<Response, ApiError>

@@ -4,15 +4,17 @@
 //! under it, and goes on asking a server that hangs. Here a call is sent again only when the server
 //! said that it was not taken, and every failure is a reason to look at the cluster anew.
 
+mod map;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use redis::cluster_routing::Slot;
 use redis::{Pipeline, Value};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use self::map::Map;
 use super::super::url::Address;
 use super::dial::{Dial, said};
 use super::node::{Node, Way};
@@ -30,14 +32,6 @@ const LONGEST_ALARMED: Duration = Duration::from_secs(1);
 const ON_THE_MOVE: Duration = Duration::from_millis(20);
 /// A call that was sent elsewhere this often is given up.
 const REDIRECTS: usize = 8;
-
-/// The servers and their slots, as last seen.
-#[derive(Clone, Default)]
-struct Map {
-    slots: HashMap<Slot, Address>,
-    primaries: Vec<Address>,
-    replicas: Vec<Address>,
-}
 
 /// A Cluster.
 pub(super) struct Cluster {
@@ -285,54 +279,4 @@ impl Cluster {
         }
         self.map.send_replace(Arc::new(map));
     }
-}
-
-impl Map {
-    /// Reads the answer of `CLUSTER SLOTS`: first slot, last slot, primary, replicas.
-    fn read(ranges: &[Value], answering: &str) -> Option<Self> {
-        let mut map = Self::default();
-        for range in ranges {
-            let Value::Array(range) = range else { continue };
-            let [Value::Int(first), Value::Int(last), primary, replicas @ ..] = range.as_slice()
-            else {
-                continue;
-            };
-            let Some(primary) = place(primary, answering) else {
-                continue;
-            };
-            for slot in *first..=*last {
-                let slot = u16::try_from(slot).ok().and_then(Slot::new)?;
-                map.slots.insert(slot, primary.clone());
-            }
-            if !map.primaries.contains(&primary) {
-                map.primaries.push(primary);
-            }
-            map.replicas.extend(
-                replicas
-                    .iter()
-                    .filter_map(|replica| place(replica, answering)),
-            );
-        }
-        (!map.primaries.is_empty()).then_some(map)
-    }
-}
-
-/// A server in the answer of `CLUSTER SLOTS`. No name means the one that answers, `?` that it is unknown.
-fn place(server: &Value, answering: &str) -> Option<Address> {
-    let Value::Array(server) = server else {
-        return None;
-    };
-    let [host, Value::Int(port), ..] = server.as_slice() else {
-        return None;
-    };
-    let host = match host {
-        Value::BulkString(host) if host == b"?" => return None,
-        Value::BulkString(host) if !host.is_empty() => String::from_utf8_lossy(host).into_owned(),
-        Value::BulkString(_) | Value::Nil => answering.to_owned(),
-        _ => return None,
-    };
-    Some(Address {
-        host,
-        port: u16::try_from(*port).ok()?,
-    })
 }

@@ -77,7 +77,11 @@ fn sentinels_are_read_with_the_name_of_the_primary() {
     assert_eq!(primary, "main");
     assert_eq!(url.database, 4);
     assert_eq!(url.sentinel_login.password.as_deref(), Some("s"));
-    assert!(super::RedisUrl::from_str("rediss+sentinel://a/main").is_ok_and(|url| url.encrypted));
+    assert!(
+        "rediss+sentinel://a/main"
+            .parse()
+            .is_ok_and(|url: RedisUrl| url.encrypted)
+    );
 }
 
 #[test]
