@@ -16,6 +16,9 @@ pub fn init(log: &Log) {
     let lines = fmt()
         .with_env_filter(filter)
         .with_span_events(FmtSpan::NONE)
+        // A line that can't be written (the disk is full) is lost. To complain about it on the same stderr
+        // would panic, and the request with it.
+        .log_internal_errors(false)
         .with_writer(stderr);
     let installed = if is_pretty(log.format, stderr().is_terminal()) {
         lines.with_ansi(stderr().is_terminal()).finish().try_init()
