@@ -333,7 +333,7 @@ pub async fn change(
     by: &Actor,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let change: EndpointPatch = admin::json(request).await?;
+    let change: EndpointPatch = admin::json_or_nothing(request).await?;
     let mut faults = Vec::new();
     let address = change.url.as_deref().map(|address| url(gateway, address));
     let address = take(address, &mut faults);
@@ -374,7 +374,7 @@ pub(crate) async fn rotation(
     tenant: &TenantId,
     request: Request,
 ) -> Result<(Rotation, SigningKey), ApiError> {
-    let SecretRotation { overlap } = admin::json(request).await?;
+    let SecretRotation { overlap } = admin::json_or_nothing(request).await?;
     let overlap = overlap.unwrap_or(OVERLAP);
     if overlap > MAX_OVERLAP {
         let message = format!("overlap must be between 0 and {MAX_OVERLAP} seconds");
@@ -426,7 +426,7 @@ pub async fn replay(
     id: &EndpointId,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let replay: Replay = admin::json(request).await?;
+    let replay: Replay = admin::json_or_nothing(request).await?;
     let state = match replay.state.as_deref().unwrap_or("dead") {
         "all" => None,
         name => Some(deliveries::state(name, "dead, delivered, pending, all")?),

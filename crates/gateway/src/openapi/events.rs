@@ -8,7 +8,8 @@ use utoipa::openapi::path::{
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::Type;
 use utoipa::openapi::{
-    ContentBuilder, ObjectBuilder, Paths, PathsBuilder, Ref, RefOr, Required, ResponseBuilder, Schema,
+    ContentBuilder, ObjectBuilder, Paths, PathsBuilder, Ref, RefOr, Required, ResponseBuilder,
+    Schema,
 };
 
 /// One event a task, at its end; and what else endpoints are told of.

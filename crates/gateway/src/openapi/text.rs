@@ -29,11 +29,15 @@ pub(super) const TAGS: &[(&str, &str)] = &[
     ("Account", "The tenant's own credits, models and usage."),
     (
         "Webhooks",
-        "What is sent when a task has ended, and how it is signed.",
+        "Where events are sent, how they are signed, and what became of each.",
     ),
     ("Keys", "A tenant's own keys, for its `tenant_admin`."),
     ("Admin: tenants", "Tenants, their quotas and their credits."),
     ("Admin: keys", "The keys of any tenant."),
+    (
+        "Admin: webhooks",
+        "The endpoints and deliveries of any tenant, dead letters among them.",
+    ),
     (
         "Admin: reports",
         "Usage, tasks, journals and refusals across tenants.",
