@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evogate_models::time::millis;
-use evogate_store::{Durability, Store, StoreError, SystemClock, SystemRandom};
+use evogate_store::{Durability, LinkOptions, Store, StoreError, SystemClock, SystemRandom};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Auth;
@@ -20,10 +21,11 @@ use crate::evolink::{EvoLink, EvoLinkError};
 use crate::heal::Matcher;
 use crate::listeners::Listeners;
 use crate::reads::Reads;
+use crate::recovery::Recovery;
 use crate::state::{Gateway, Parts};
 use crate::token::Tokens;
 use crate::webhooks::{self, Deliverer, GuardedClient, Vault};
-use crate::{durability, ops, reconcile, router, server, sweep};
+use crate::{durability, ops, reconcile, recovery, router, server, sweep};
 
 /// Metrics that are kept as samples are folded this often, or memory grows.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -69,14 +71,33 @@ impl StartError {
     }
 }
 
-/// Opens the store that the settings name.
-#[expect(clippy::unused_async, reason = "Redis is asked when it is opened")]
+/// Redis may come up a little after the gateway does.
+const STORE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Opens the store that the settings name. A Redis that does not answer yet is waited for.
 async fn open(config: &StoreConfig) -> Result<Store, StoreError> {
-    match &config.url {
-        StoreUrl::Embedded(path) => Store::embedded(path, config.cache, Arc::new(SystemClock)),
-        StoreUrl::Redis(_) => Err(StoreError::Unavailable(
-            "this build has only the embedded engine; write embedded:FILE".to_owned(),
-        )),
+    let url = match &config.url {
+        StoreUrl::Embedded(path) => {
+            return Store::embedded(path, config.cache, Arc::new(SystemClock));
+        }
+        StoreUrl::Redis(url) => url,
+    };
+    let options = LinkOptions {
+        wait_aof: config.wait_aof,
+        ..LinkOptions::new(config.timeout)
+    };
+    let begun = Instant::now();
+    loop {
+        let opened = Store::redis(url, &options, config.shards, None, Arc::new(SystemRandom));
+        match opened.await {
+            Err(error @ (StoreError::Unavailable(_) | StoreError::Unanswered(_)))
+                if begun.elapsed() < STORE_PATIENCE =>
+            {
+                tracing::warn!(%error, "Redis does not answer yet");
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            other => return other,
+        }
     }
 }
 
@@ -107,6 +128,7 @@ impl Server {
             evolink: EvoLink::new(&config.evolink, clock.clone())?,
             breaker: Arc::new(Breaker::new(&config.submit, clock)),
             tokens,
+            recovery: Recovery::default(),
             reads: Reads::default(),
             matcher: Matcher::default(),
             files: Files::new(&config)?,
@@ -178,6 +200,7 @@ pub fn vault(config: &Config) -> Vault {
 fn start_workers(gateway: &Gateway) -> Result<(), StartError> {
     let background = &gateway.background;
     background.spawn(reconcile::run(gateway.clone()));
+    background.spawn(recovery::run(gateway.clone()));
     background.spawn(sweep::run(gateway.clone()));
     let (authenticating, worker) = (gateway.clone(), background.clone());
     background.spawn(async move { authenticating.auth.run(worker).await });

@@ -66,7 +66,11 @@ impl Watch {
                 () = background.stopping() => return,
             }
             connections.mark_unchanged();
-            self.learn(store.durability().await);
+            let now = store.durability().await;
+            if let Err(error) = store.look_back(&now).await {
+                tracing::debug!(%error, "the store's past could not be looked at");
+            }
+            self.learn(now);
         }
     }
 

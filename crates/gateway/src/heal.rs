@@ -42,6 +42,8 @@ struct Reading {
     at: Instant,
     fitting: HashMap<TaskId, Candidates>,
     matched: HashMap<TaskId, UpstreamId>,
+    /// What fits none of ours.
+    unowned: Candidates,
 }
 
 /// Why the list told nothing.
@@ -160,6 +162,12 @@ impl Matcher {
         Ok(reading.matched.get(task).cloned())
     }
 
+    /// The tasks in EvoLink's list that no task of ours is bound to and none waits for.
+    pub async fn unowned(&self, gateway: &Gateway) -> Result<Vec<ListEntry>, MatchError> {
+        let mut last = self.last.lock().await;
+        Ok(fresh(&mut last, gateway).await?.unowned.clone())
+    }
+
     /// The tasks of EvoLink's that fit, for an admin to decide.
     pub async fn candidates(
         &self,
@@ -231,9 +239,16 @@ fn assign(unbound: &[Task], free: &[ListEntry], window: i64) -> Reading {
         }
         fitting.insert(task.id.clone(), candidates);
     }
+    let waited_for = |entry: &&ListEntry| unbound.iter().any(|task| fits(task, entry));
+    let unowned = free
+        .iter()
+        .filter(|entry| !waited_for(entry))
+        .cloned()
+        .collect();
     Reading {
         at: Instant::now(),
         fitting,
         matched,
+        unowned,
     }
 }

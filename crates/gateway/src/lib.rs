@@ -34,6 +34,7 @@ pub mod ops;
 pub mod path;
 pub mod reads;
 pub mod reconcile;
+pub mod recovery;
 pub mod router;
 pub mod secret;
 pub mod server;

@@ -13,6 +13,10 @@ pub const STORE_ERRORS: &str = "evogate_store_errors_total";
 /// What the store's set-up does not promise: on how many servers, by kind of gap. All 0: nothing that was
 /// answered is lost.
 pub const DURABILITY_GAP: &str = "evogate_store_durability_gap";
+/// How often everything open was looked at, since the store had gone back in time.
+pub const RECOVERIES: &str = "evogate_store_recoveries_total";
+/// Tasks in EvoLink's list that nobody here owns, as counted at the last recovery.
+pub const UNOWNED: &str = "evogate_upstream_tasks_unowned";
 /// Submits by outcome.
 pub const SUBMITS: &str = "evogate_submits_total";
 /// Reads of tasks by source: cache, store, upstream.

@@ -70,6 +70,7 @@ pub async fn readyz(gateway: Gateway) -> Response {
             Json(json!({
                 "status": "ready",
                 "breaker": gateway.breaker.state().as_str(),
+                "recovering": gateway.recovery.is_under_way(),
                 "durable": durability.is_guaranteed(),
                 "durability_gaps": durability.gaps.iter().map(gap).collect::<Vec<_>>(),
             }))

@@ -17,6 +17,7 @@ use crate::durability::Watch;
 use crate::evolink::EvoLink;
 use crate::heal::Matcher;
 use crate::reads::Reads;
+use crate::recovery::Recovery;
 use crate::token::Tokens;
 use crate::webhooks::Vault;
 
@@ -41,6 +42,8 @@ pub struct Parts {
     pub breaker: Arc<Breaker>,
     /// Callback tokens; none without a `public_url`.
     pub tokens: Option<Tokens>,
+    /// Whether the store went back in time, and what is done about it.
+    pub recovery: Recovery,
     /// Clients' reads of tasks.
     pub reads: Reads,
     /// What is known of EvoLink's own list of tasks.

@@ -6,6 +6,7 @@
 //! request only waits at a desk for what comes out.
 
 mod desk;
+mod disown;
 mod drive;
 
 use bytes::Bytes;
@@ -115,7 +116,7 @@ async fn hold_and_send(
     }
     let kind = intent.spec.kind;
     let permit = gateway.breaker.permit();
-    let durable = gateway.durability.admits();
+    let durable = gateway.durability.admits() && !gateway.recovery.is_under_way();
     let may_create = permit.is_ok() && durable && !gateway.background.is_stopping();
     let held = match hold(gateway, &mut intent, policy, may_create).await {
         Ok(held) => held,
@@ -130,6 +131,9 @@ async fn hold_and_send(
         Err(error) => {
             if matches!(error, SubmitError::Denied { .. }) {
                 count("denied");
+            }
+            if matches!(error, SubmitError::Store(StoreError::Unanswered(_))) {
+                disown::disown(gateway, &intent);
             }
             return Err(not_held(error, &intent.windows));
         }

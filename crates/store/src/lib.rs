@@ -17,7 +17,6 @@ pub mod error;
 pub mod outbox;
 pub mod prospect;
 pub mod record;
-#[allow(dead_code, reason = "the engine that asks through it comes next")]
 mod redis;
 pub mod refused;
 mod store;

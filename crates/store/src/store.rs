@@ -16,7 +16,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::admin::{AdminRecord, Grant, Granted, KeyChange, TenantChange};
 use crate::audit::{Actor, AuditEntry};
-use crate::clock::Clock;
+use crate::clock::{Clock, Random};
 use crate::command::{Submit, Submitted, TaskCommand, TaskOutcome};
 use crate::dump::Dump;
 use crate::durability::Durability;
@@ -25,6 +25,9 @@ use crate::error::{StoreError, SubmitError, TenantError, TurnError};
 use crate::outbox::{Claims, Cursor, DeliveryFilter, Room};
 use crate::prospect::Prospect;
 use crate::record::{KeyRecord, Tenant, TenantView, Verification};
+use crate::redis::Redis;
+use crate::redis::link::{Link, LinkOptions};
+use crate::redis::url::RedisUrl;
 use crate::refused::Refused;
 use crate::sweep::{Retired, RetiredEvents};
 use crate::usage::{Day, SeenUser, UsageRow};
@@ -60,6 +63,7 @@ pub struct Store {
 #[derive(Debug, Clone)]
 enum Engine {
     Embedded(Arc<Embedded>),
+    Redis(Arc<Redis>),
 }
 
 /// Runs the same method on whichever engine there is.
@@ -67,6 +71,7 @@ macro_rules! on {
     ($self:ident . $method:ident ( $($argument:expr),* )) => {
         match &$self.engine {
             Engine::Embedded(engine) => engine.$method($($argument),*).await,
+            Engine::Redis(engine) => engine.$method($($argument),*).await,
         }
     };
 }
@@ -86,10 +91,38 @@ impl Store {
         })
     }
 
+    /// Opens the store on the Redis at `url`, where everything lives in `shards` shards. The server's
+    /// clock is the store's; `clock` takes its place in tests.
+    pub async fn redis(
+        url: &RedisUrl,
+        options: &LinkOptions,
+        shards: u16,
+        clock: Option<Arc<dyn Clock>>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, StoreError> {
+        let link = Link::open(url, options)?;
+        let outbox = Arc::new(Notify::new());
+        let engine = Redis::open(
+            link,
+            options.wait_aof,
+            shards,
+            clock,
+            random,
+            Arc::clone(&outbox),
+        )
+        .await?;
+        Ok(Self {
+            engine: Engine::Redis(Arc::new(engine)),
+            due: Arc::default(),
+            outbox,
+        })
+    }
+
     /// The time on the store's clock.
     pub fn now(&self) -> Timestamp {
         match &self.engine {
             Engine::Embedded(engine) => engine.now(),
+            Engine::Redis(engine) => engine.now(),
         }
     }
 
@@ -109,11 +142,11 @@ impl Store {
     }
 
     /// What the set-up can lose, asked now.
-    #[expect(clippy::unused_async, reason = "Redis is asked")]
     pub async fn durability(&self) -> Durability {
         match &self.engine {
             // Each commit is on the disk before it is answered.
             Engine::Embedded(_) => Durability::guaranteed(),
+            Engine::Redis(engine) => engine.durability().await,
         }
     }
 
@@ -122,6 +155,33 @@ impl Store {
     pub fn connections(&self) -> Option<watch::Receiver<u64>> {
         match &self.engine {
             Engine::Embedded(_) => None,
+            Engine::Redis(engine) => Some(engine.connections()),
+        }
+    }
+
+    /// Counts how often the store was found to have gone back in time, so that something that was answered
+    /// may be lost. None for an engine that can't.
+    pub fn went_back(&self) -> Option<watch::Receiver<u64>> {
+        match &self.engine {
+            Engine::Embedded(_) => None,
+            Engine::Redis(engine) => Some(engine.went_back()),
+        }
+    }
+
+    /// Looks whether the store went back in time: after each new connection, with what
+    /// [`Store::durability`] said. `Ok` says that it was looked, not what was found.
+    pub async fn look_back(&self, durability: &Durability) -> Result<(), StoreError> {
+        match &self.engine {
+            Engine::Embedded(_) => Ok(()),
+            Engine::Redis(engine) => engine.look_back(durability.is_guaranteed()).await,
+        }
+    }
+
+    /// Tasks that this process wrote last and the store, having gone back in time, has no more.
+    pub async fn lost_tasks(&self) -> Result<Vec<Task>, StoreError> {
+        match &self.engine {
+            Engine::Embedded(_) => Ok(Vec::new()),
+            Engine::Redis(engine) => engine.lost_tasks().await,
         }
     }
 

@@ -184,12 +184,7 @@ impl Drive<'_> {
             found,
             window: self.gateway.submit_window(),
         };
-        let answer = match self
-            .gateway
-            .store
-            .turn(&task.tenant, &task.id, bind())
-            .await
-        {
+        let answer = match self.bind(&task, bind()).await {
             Ok(outcome) => {
                 alarm(&outcome, &report);
                 self.answer(outcome)
@@ -202,7 +197,7 @@ impl Drive<'_> {
                     available: self.available,
                     rate: self.rate,
                 }));
-                match persist(|| self.gateway.store.turn(&task.tenant, &task.id, bind())).await {
+                match persist(|| self.bind(&task, bind())).await {
                     Ok(outcome) => self.answer(outcome),
                     Err(error) => return Some(Err(error.into())),
                 }
@@ -214,6 +209,22 @@ impl Drive<'_> {
             }
         };
         Some(Ok(answer))
+    }
+
+    /// Binds. A task that the store has lost meanwhile (it went back in time) is made again first.
+    async fn bind(&self, task: &Task, bind: TaskCommand) -> Result<TaskOutcome, TurnError> {
+        let store = &self.gateway.store;
+        match store.turn(&task.tenant, &task.id, bind.clone()).await {
+            Err(TurnError::NoTask) => {
+                tracing::error!(task = %task.id, tenant = %task.tenant,
+                    "the store lost a task while it was submitted; it is made again");
+                let deadline = millis(self.gateway.config.submit.unknown_deadline);
+                let until = store.now().plus(deadline);
+                store.restore(task.clone(), until).await?;
+                store.turn(&task.tenant, &task.id, bind).await
+            }
+            other => other,
+        }
     }
 
     fn answer(&self, outcome: TaskOutcome) -> Answer {
@@ -412,7 +423,7 @@ fn alarm(outcome: &TaskOutcome, report: &Report) {
 }
 
 /// Tries on while the store is away: for what must not be forgotten.
-async fn persist<F>(mut attempt: impl FnMut() -> F) -> Result<TaskOutcome, TurnError>
+pub(super) async fn persist<F>(mut attempt: impl FnMut() -> F) -> Result<TaskOutcome, TurnError>
 where
     F: Future<Output = Result<TaskOutcome, TurnError>>,
 {

@@ -161,7 +161,7 @@ impl Queue {
     }
 
     /// How long it is kept that the target of a callback takes deliveries.
-    const KEPT_IDLE: Millis = 24 * 3600 * 1000;
+    pub const KEPT_IDLE: Millis = 24 * 3600 * 1000;
 
     /// When somebody should look at the queue: when what waits may be sent (`first` is the earliest due
     /// of what waits), or when a lease ends (`lease` is the one that ends first, of `being_sent`). None

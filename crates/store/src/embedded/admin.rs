@@ -16,9 +16,9 @@ use crate::record::{Tenant, TenantView};
 
 /// A grant that was made under an idempotency key.
 #[derive(Serialize, Deserialize)]
-struct GrantRecord {
-    amount: evogate_models::Credits,
-    note: Option<String>,
+pub(crate) struct GrantRecord {
+    pub(crate) amount: evogate_models::Credits,
+    pub(crate) note: Option<String>,
 }
 
 impl Embedded {
@@ -86,7 +86,7 @@ impl AccountRecord {
 }
 
 /// What the audit trail keeps of a tenant.
-fn tenant_facts(tenant: &Tenant) -> Value {
+pub(crate) fn tenant_facts(tenant: &Tenant) -> Value {
     json!({ "name": tenant.name, "suspended": tenant.suspended, "quota": tenant.quota })
 }
 

@@ -68,14 +68,14 @@ impl Embedded {
 }
 
 /// What the audit trail keeps of a task that an admin decided about.
-fn task_facts(task: &Task) -> Value {
+pub(crate) fn task_facts(task: &Task) -> Value {
     json!({
         "state": task.state.name(), "evolink_task_id": task.upstream,
         "held": task.hold.to_decimal(), "charged": task.charged.to_decimal(),
     })
 }
 
-fn admin_facts(admin: &AdminRecord) -> Value {
+pub(crate) fn admin_facts(admin: &AdminRecord) -> Value {
     json!({ "name": admin.name, "role": admin.role })
 }
 

@@ -116,7 +116,7 @@ fn counted(usage: Usage, task: &Task, posting: &Posting) -> Usage {
 }
 
 /// User, key and model as one text.
-fn row_name(task: &Task) -> String {
+pub(crate) fn row_name(task: &Task) -> String {
     let user = task.author.user.as_deref().unwrap_or_default();
     let key = task.author.key.as_ref().map_or("", |key| key.as_str());
     format!("{user}{BETWEEN}{key}{BETWEEN}{}", task.spec.model)

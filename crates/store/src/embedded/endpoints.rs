@@ -181,7 +181,7 @@ impl Read {
 }
 
 /// What the audit trail keeps of an endpoint: nothing of its secrets.
-fn facts(endpoint: &Endpoint) -> Value {
+pub(crate) fn facts(endpoint: &Endpoint) -> Value {
     json!({
         "url": endpoint.url, "events": endpoint.events, "description": endpoint.description,
         "disabled": endpoint.disabled.as_ref().map(|disabled| &disabled.why),

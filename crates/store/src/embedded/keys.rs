@@ -71,7 +71,7 @@ impl Embedded {
 }
 
 /// What the audit trail keeps of a key: nothing of its secrets.
-fn key_facts(key: &KeyRecord) -> Value {
+pub(crate) fn key_facts(key: &KeyRecord) -> Value {
     json!({
         "name": key.name, "user": key.user, "scopes": key.scopes, "expires": key.expires.map(Timestamp::seconds),
         "credit_cap": key.credit_cap.map(Credits::to_decimal), "secrets": key.secrets.len(),

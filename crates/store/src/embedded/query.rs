@@ -101,7 +101,7 @@ impl Embedded {
     }
 }
 
-fn matches(filter: &TaskFilter, task: &Task) -> bool {
+pub(crate) fn matches(filter: &TaskFilter, task: &Task) -> bool {
     filter
         .status
         .is_none_or(|status| view::shown(task) == status)

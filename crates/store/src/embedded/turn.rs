@@ -36,7 +36,11 @@ impl Embedded {
 }
 
 /// Asks the rule for `command`.
-fn apply(books: Books, command: &TaskCommand, now: Timestamp) -> Result<Ruled, LifeError> {
+pub(crate) fn apply(
+    books: Books,
+    command: &TaskCommand,
+    now: Timestamp,
+) -> Result<Ruled, LifeError> {
     let turn = match command.clone() {
         TaskCommand::Renew {
             fence,
@@ -88,9 +92,9 @@ fn apply(books: Books, command: &TaskCommand, now: Timestamp) -> Result<Ruled, L
     Ok(Ruled { turn, cancel: None })
 }
 
-struct Ruled {
-    turn: Turn,
-    cancel: Option<news::Cancel>,
+pub(crate) struct Ruled {
+    pub(crate) turn: Turn,
+    pub(crate) cancel: Option<news::Cancel>,
 }
 
 impl Write<'_> {

@@ -8,7 +8,6 @@
 mod cluster;
 mod dial;
 mod fence;
-mod listen;
 mod node;
 mod reply;
 mod script;
@@ -21,7 +20,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use redis::{Cmd, Pipeline, Value};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use self::cluster::Cluster;
@@ -73,7 +72,7 @@ struct Inner {
 
 enum Kind {
     /// One server, or whichever is the primary of a Sentinel group.
-    One(Node, Way),
+    One(Node),
     Cluster(Arc<Cluster>),
 }
 
@@ -87,23 +86,31 @@ impl Link {
         let work = Work::new();
         let fenced = options.wait_aof;
         let dial = Dial::new(&url.login, url.database, tls.clone(), within).identifying(fenced);
-        let one = |way: Way| Kind::One(Node::open(way.clone(), fenced, &work), way);
         let kind = match &url.place {
-            Place::Server(address) => one(Way::Address(address.clone(), dial)),
-            Place::Socket(path) => one(Way::Socket(path.clone(), dial)),
+            Place::Server(address) => Kind::One(Node::open(
+                Way::Address(address.clone(), dial),
+                fenced,
+                &work,
+            )),
+            Place::Socket(path) => {
+                Kind::One(Node::open(Way::Socket(path.clone(), dial), fenced, &work))
+            }
             Place::Sentinel { sentinels, primary } => {
                 // One step of three: ask where the primary is, connect, ask what it is.
                 let step = within / 2;
-                one(Way::Sentinel(Arc::new(Sentinels::new(
+                let sentinels = Sentinels::new(
                     sentinels.clone(),
                     primary.clone(),
                     Dial::new(&url.sentinel_login, 0, tls, step),
                     dial,
                     step,
-                ))))
+                );
+                let way = Way::Sentinel(Arc::new(sentinels));
+                Kind::One(Node::open(way, fenced, &work))
             }
             Place::Cluster(seeds) => {
-                Kind::Cluster(Cluster::open(seeds.clone(), dial, within, fenced, &work))
+                let cluster = Cluster::open(seeds.clone(), dial, within, fenced, &work);
+                Kind::Cluster(cluster)
             }
         };
         Ok(Self {
@@ -133,10 +140,11 @@ impl Link {
     }
 
     /// Waits until every primary can be asked, for as long as a call may take.
+    #[cfg(test)]
     pub(crate) async fn ready(&self) -> Result<(), StoreError> {
         let until = self.until();
         match &self.inner.kind {
-            Kind::One(node, _) => node.connection(until).await.map(drop),
+            Kind::One(node) => node.connection(until).await.map(drop),
             Kind::Cluster(cluster) => {
                 for (_, node) in cluster.primaries(until).await? {
                     node.connection(until).await?;
@@ -176,7 +184,7 @@ impl Link {
             Kind::Cluster(cluster) => {
                 join_all(calls.iter().map(|call| cluster.call(call, until))).await
             }
-            Kind::One(node, _) => together(node, &calls, until).await,
+            Kind::One(node) => together(node, &calls, until).await,
         }
     }
 
@@ -187,7 +195,7 @@ impl Link {
     ) -> Result<Vec<(String, Result<Value, StoreError>)>, StoreError> {
         let until = self.until();
         let nodes = match &self.inner.kind {
-            Kind::One(node, _) => vec![node.clone()],
+            Kind::One(node) => vec![node.clone()],
             Kind::Cluster(cluster) => {
                 let primaries = cluster.primaries(until).await?;
                 primaries.into_iter().map(|(_, node)| node).collect()
@@ -203,17 +211,6 @@ impl Link {
             Ok((connection.name().to_owned(), answer))
         });
         join_all(asked).await.into_iter().collect()
-    }
-
-    /// Hears what is published on a channel, by whomever, from now on. An empty message comes whenever
-    /// it has begun to listen, at first and after each break: something may have been missed before. A
-    /// receiver that does not keep up misses some.
-    pub(crate) fn listen(&self, channel: &str) -> mpsc::Receiver<Vec<u8>> {
-        let place = match &self.inner.kind {
-            Kind::Cluster(cluster) => listen::Place::Cluster(Arc::clone(cluster)),
-            Kind::One(_, way) => listen::Place::One(way.clone()),
-        };
-        listen::listen(place, channel, &self.inner.work)
     }
 
     /// Ends every connection and waits for what runs in the background. Later calls fail.

@@ -17,7 +17,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::kit::cast::Cast;
 use crate::kit::cast::webhooks::attempt;
-use crate::kit::command::{Command, Limits, TENANTS, with_restarts};
+use crate::kit::command::{Command, TENANTS, prologue, with_restarts};
 use crate::kit::step::{Answer, Step};
 use crate::kit::{DEADLINE, KEEP, Place, UNKNOWN};
 use crate::model::{Model, Name};
@@ -26,40 +26,6 @@ const CASES: u32 = 200;
 const LENGTH: usize = 80;
 
 type Checked = Result<(), TestCaseError>;
-
-/// What every case begins with: a tenant with a limit and a key, and one without.
-fn prologue() -> [Command; 5] {
-    let limits = Limits {
-        unlimited: true,
-        in_flight: None,
-        per_day: None,
-        per_week: None,
-        user_per_day: None,
-        key_per_day: None,
-        low: None,
-    };
-    [
-        Command::CreateTenant(0),
-        Command::Grant {
-            tenant: 0,
-            micro: 60_000_000,
-            key: None,
-        },
-        Command::CreateTenant(1),
-        Command::ChangeTenant {
-            tenant: 1,
-            suspended: None,
-            limits: Some(limits),
-        },
-        Command::AddKey {
-            tenant: 0,
-            key: 0,
-            digest: 0,
-            cap: Some(30_000_000),
-            lives: None,
-        },
-    ]
-}
 
 struct World {
     place: Place,

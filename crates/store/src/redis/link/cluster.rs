@@ -85,14 +85,6 @@ impl Cluster {
             .collect())
     }
 
-    /// The way to one of the primaries, another one each `turn`.
-    pub(super) fn way(&self, turn: usize) -> Option<Way> {
-        let map = self.map.borrow();
-        let count = map.primaries.len();
-        let address = map.primaries.get(turn.checked_rem(count)?)?;
-        Some(Way::Address(address.clone(), self.dial.clone()))
-    }
-
     /// Sends a call to the server that has its slot.
     pub(super) async fn call(&self, call: &Call, until: Instant) -> Result<Value, StoreError> {
         let map = self.known(until).await?;

@@ -8,13 +8,10 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::socket2::{SockRef, TcpKeepalive};
-use redis::{
-    AsyncConnectionConfig, Cmd, ProtocolVersion, PushInfo, RedisConnectionInfo, ServerError, Value,
-};
+use redis::{AsyncConnectionConfig, Cmd, RedisConnectionInfo, ServerError, Value};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
@@ -35,7 +32,6 @@ pub(super) struct Dial {
     tls: Option<TlsConnector>,
     within: Duration,
     identifies: bool,
-    pushes: Option<mpsc::UnboundedSender<PushInfo>>,
 }
 
 /// A connection that was made.
@@ -81,15 +77,7 @@ impl Dial {
             tls: tls.map(TlsConnector::from),
             within,
             identifies: false,
-            pushes: None,
         }
-    }
-
-    /// Makes connections that hand on what the server sends unasked.
-    pub(super) fn pushing(mut self, pushes: mpsc::UnboundedSender<PushInfo>) -> Self {
-        self.info = self.info.set_protocol(ProtocolVersion::RESP3);
-        self.pushes = Some(pushes);
-        self
     }
 
     /// Makes connections that know which server they lead to.
@@ -153,12 +141,9 @@ impl Dial {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         // The callers keep their own time.
-        let mut config = AsyncConnectionConfig::new()
+        let config = AsyncConnectionConfig::new()
             .set_response_timeout(None)
             .set_pipeline_buffer_size(QUEUE);
-        if let Some(pushes) = &self.pushes {
-            config = config.set_push_sender(pushes.clone());
-        }
         let (connection, driver) =
             MultiplexedConnection::new_with_config(&self.info, stream, config)
                 .await

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{Pipeline, PushInfo, Value};
-use tokio::sync::{mpsc, watch};
+use redis::{Pipeline, Value};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -248,18 +248,7 @@ impl At {
 }
 
 impl Way {
-    /// The same way, by connections that hand on what the server sends unasked.
-    pub(super) fn pushing(&self, pushes: mpsc::UnboundedSender<PushInfo>) -> Self {
-        match self {
-            Self::Address(address, dial) => {
-                Self::Address(address.clone(), dial.clone().pushing(pushes))
-            }
-            Self::Socket(path, dial) => Self::Socket(path.clone(), dial.clone().pushing(pushes)),
-            Self::Sentinel(sentinels) => Self::Sentinel(Arc::new(sentinels.pushing(pushes))),
-        }
-    }
-
-    pub(super) async fn dial(&self) -> Result<(Dialled, At), String> {
+    async fn dial(&self) -> Result<(Dialled, At), String> {
         match self {
             Self::Address(address, dial) => {
                 let dialled = dial.address(address).await?;
@@ -278,7 +267,7 @@ impl Way {
     }
 
     /// Comes back when the connection leads to where the primary no longer is.
-    pub(super) async fn moved(&self, at: &At) {
+    async fn moved(&self, at: &At) {
         match (self, at) {
             (Self::Sentinel(sentinels), At::Address(address, _)) => sentinels.moved(address).await,
             _ => std::future::pending().await,

@@ -8,7 +8,6 @@ use redis::cluster_routing::Slot;
 /// A Lua script: its source, and the SHA-1 by which a server knows it once it has it.
 #[derive(Debug)]
 pub(crate) struct Script {
-    name: &'static str,
     source: &'static str,
     writes: bool,
     digest: OnceLock<String>,
@@ -16,9 +15,8 @@ pub(crate) struct Script {
 
 impl Script {
     /// A script that changes something: with `store.wait_aof`, its answer waits for the disk.
-    pub(crate) const fn writing(name: &'static str, source: &'static str) -> Self {
+    pub(crate) const fn writing(source: &'static str) -> Self {
         Self {
-            name,
             source,
             writes: true,
             digest: OnceLock::new(),
@@ -26,18 +24,12 @@ impl Script {
     }
 
     /// A script that only reads.
-    pub(crate) const fn reading(name: &'static str, source: &'static str) -> Self {
+    pub(crate) const fn reading(source: &'static str) -> Self {
         Self {
-            name,
             source,
             writes: false,
             digest: OnceLock::new(),
         }
-    }
-
-    /// The operation that it is, for logs.
-    pub(crate) fn name(&self) -> &'static str {
-        self.name
     }
 
     fn digest(&self) -> &str {
@@ -90,15 +82,5 @@ impl Call {
 
     pub(super) fn slot(&self) -> Option<Slot> {
         self.key().map(Slot::for_key)
-    }
-
-    pub(super) fn name(&self) -> String {
-        match self {
-            Self::Script(script, ..) => script.name().to_owned(),
-            Self::Command(command) => match command.args_iter().next() {
-                Some(redis::Arg::Simple(name)) => String::from_utf8_lossy(name).into_owned(),
-                _ => String::new(),
-            },
-        }
     }
 }

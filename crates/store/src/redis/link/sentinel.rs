@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use redis::{PushInfo, Value};
-use tokio::sync::mpsc;
+use redis::Value;
 use tokio::time::{sleep, timeout};
 
 use super::super::url::Address;
@@ -19,7 +18,6 @@ use super::dial::{Dial, Dialled, said};
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// The sentinels, and what they watch.
-#[derive(Clone)]
 pub(super) struct Sentinels {
     addresses: Vec<Address>,
     /// The name under which they know the primary.
@@ -47,13 +45,6 @@ impl Sentinels {
             server,
             within,
         }
-    }
-
-    /// The same sentinels, and connections to the primary that hand on what it sends unasked.
-    pub(super) fn pushing(&self, pushes: mpsc::UnboundedSender<PushInfo>) -> Self {
-        let mut pushing = self.clone();
-        pushing.server = pushing.server.pushing(pushes);
-        pushing
     }
 
     /// A connection to the primary.

@@ -5,4 +5,3 @@ mod failures;
 mod fence;
 mod kinds;
 mod kit;
-mod listen;

@@ -258,3 +258,37 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
 pub(crate) fn with_restarts() -> impl Strategy<Value = Command> {
     prop_oneof![80 => command(), 1 => Just(Command::Restart)]
 }
+
+/// What every case begins with: a tenant with a limit and a key, and one without.
+pub(crate) fn prologue() -> [Command; 5] {
+    let limits = Limits {
+        unlimited: true,
+        in_flight: None,
+        per_day: None,
+        per_week: None,
+        user_per_day: None,
+        key_per_day: None,
+        low: None,
+    };
+    [
+        Command::CreateTenant(0),
+        Command::Grant {
+            tenant: 0,
+            micro: 60_000_000,
+            key: None,
+        },
+        Command::CreateTenant(1),
+        Command::ChangeTenant {
+            tenant: 1,
+            suspended: None,
+            limits: Some(limits),
+        },
+        Command::AddKey {
+            tenant: 0,
+            key: 0,
+            digest: 0,
+            cap: Some(30_000_000),
+            lives: None,
+        },
+    ]
+}

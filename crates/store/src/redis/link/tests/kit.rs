@@ -8,14 +8,11 @@ use super::super::{Link, LinkOptions, Script};
 use crate::error::StoreError;
 
 /// Counts up, and answers the count: run twice, it shows.
-pub(super) static COUNT: Script =
-    Script::writing("count", "return redis.call('INCRBY', KEYS[1], ARGV[1])");
+pub(super) static COUNT: Script = Script::writing("return redis.call('INCRBY', KEYS[1], ARGV[1])");
 
 /// Answers an error reply of its own.
-pub(super) static REFUSE: Script = Script::reading(
-    "refuse",
-    "return redis.error_reply('EG_NO ' .. ARGV[1] .. ' ' .. KEYS[1])",
-);
+pub(super) static REFUSE: Script =
+    Script::reading("return redis.error_reply('EG_NO ' .. ARGV[1] .. ' ' .. KEYS[1])");
 
 pub(super) const TIMEOUT: Duration = Duration::from_millis(800);
 

@@ -1,0 +1,151 @@
+//! What is due, in all shards.
+
+use evogate_models::task::Task;
+use evogate_models::{Millis, TaskId, TenantId, Timestamp};
+
+use super::Redis;
+use super::key::Shard;
+use super::pack::{Stored, corrupt, pack};
+use super::plan::Arguments;
+use super::reply::{self, texts};
+use super::script;
+use crate::error::StoreError;
+
+impl Redis {
+    pub(crate) async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        let firsts = self.firsts().await?;
+        Ok(firsts.into_iter().map(|(_, due)| due).min())
+    }
+
+    /// When the first task of each shard is due, for the shards that have one.
+    async fn firsts(&self) -> Result<Vec<(Shard, Timestamp)>, StoreError> {
+        let reads = self.layout.all().map(|shard| {
+            let mut read = redis::cmd("ZRANGE");
+            read.arg(shard.due()).arg(0).arg(0).arg("WITHSCORES");
+            read
+        });
+        let answers = self.all(reads.collect()).await?;
+        let mut firsts = Vec::new();
+        for (shard, first) in self.layout.all().zip(answers) {
+            if let [_, score] = texts(first)?.as_slice() {
+                let score = String::from_utf8_lossy(score);
+                let score = score.parse::<f64>().map_err(corrupt)?;
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    reason = "scores are times below 2^53"
+                )]
+                firsts.push((shard, Timestamp::from_millis(score as i64)));
+            }
+        }
+        Ok(firsts)
+    }
+
+    pub(crate) async fn claim_due(
+        &self,
+        limit: usize,
+        lease: Millis,
+    ) -> Result<Vec<Task>, StoreError> {
+        let now = self.now();
+        let mut shards = self.firsts().await?;
+        shards.retain(|(_, due)| *due <= now);
+        // The shard whose work is due longest comes first, and what one leaves of the places is for the
+        // next; but none takes more than its share while others have work too.
+        shards.sort_unstable_by_key(|(_, due)| *due);
+        let mut claimed: Vec<Task> = Vec::new();
+        for (n, (shard, _)) in shards.iter().enumerate() {
+            let left = limit.saturating_sub(claimed.len());
+            let share = left.div_ceil(shards.len().saturating_sub(n).max(1));
+            if share == 0 {
+                break;
+            }
+            claimed.append(&mut self.claim_in(*shard, share, lease).await?);
+        }
+        Ok(claimed)
+    }
+
+    async fn claim_in(
+        &self,
+        shard: Shard,
+        limit: usize,
+        lease: Millis,
+    ) -> Result<Vec<Task>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let call = Arguments {
+            keys: vec![shard.due(), shard.sequence(), shard.tasks()],
+            args: vec![pack(&[self.now().millis(), self.valid_for(), limit, lease])],
+        };
+        let value = self
+            .link
+            .script(&script::CLAIM_DUE, &call.keys, &call.args)
+            .await?;
+        let mut reply = reply::Reply::read(value)?;
+        if reply.word == "LATE" {
+            self.heard_time(reply.number()?);
+            return Ok(Vec::new());
+        }
+        let mut claimed = Vec::new();
+        for task in reply.all()? {
+            let stored = Stored::unpack(&task)?;
+            claimed.push(stored.task.clone());
+            self.remember(stored);
+        }
+        Ok(claimed)
+    }
+
+    pub(crate) async fn may_refresh(
+        &self,
+        tenant: &TenantId,
+        id: &TaskId,
+        refresh_after: Millis,
+    ) -> Result<bool, StoreError> {
+        let call = Arguments {
+            keys: vec![self.layout.tenant(tenant).task(id)],
+            args: vec![pack(&[self.now().millis(), refresh_after])],
+        };
+        let value = self
+            .link
+            .script(&script::MAY_REFRESH, &call.keys, &call.args)
+            .await?;
+        Ok(reply::number(value)? == 1)
+    }
+
+    pub(crate) async fn unbound(&self) -> Result<Vec<Task>, StoreError> {
+        let reads = self.layout.all().map(|shard| {
+            let mut read = redis::cmd("ZRANGE");
+            read.arg(shard.due()).arg(0).arg(-1);
+            read
+        });
+        let mut names = Vec::new();
+        for members in self.all(reads.collect()).await? {
+            for member in texts(members)? {
+                if member.last() == Some(&b'u') {
+                    names.push(task_of(&member)?);
+                }
+            }
+        }
+        names.sort_unstable();
+        let mut tasks = Vec::new();
+        for stored in self.read_tasks(&names).await? {
+            // It may have been bound since.
+            tasks.extend(
+                stored
+                    .map(|stored| stored.task)
+                    .filter(super::plan::is_unbound),
+            );
+        }
+        Ok(tasks)
+    }
+}
+
+/// The task that a member of a due set stands for.
+pub(super) fn task_of(member: &[u8]) -> Result<(TenantId, TaskId), StoreError> {
+    let member = std::str::from_utf8(member).map_err(corrupt)?;
+    let mut parts = member.split('\0');
+    let (Some(tenant), Some(id)) = (parts.next(), parts.next()) else {
+        return Err(corrupt("a member of a due set"));
+    };
+    Ok((
+        tenant.parse().map_err(corrupt)?,
+        id.parse().map_err(corrupt)?,
+    ))
+}

@@ -1,0 +1,275 @@
+//! Where everything is kept. All that is one tenant's lives in one shard, under the shard's hash tag, so
+//! that each script touches one slot of a cluster; a key can only be made from a tenant (invariant 8),
+//! those of credentials and of EvoLink's ids excepted, which stand for themselves.
+
+use evogate_models::delivery::Lane;
+use evogate_models::event::Target;
+use evogate_models::{EventId, TaskId, TenantId, UpstreamId};
+
+use crate::usage::Day;
+
+/// Days whose sums share one record.
+pub(super) const BUCKET: Day = 32;
+
+/// The number of shards, and with it where each tenant is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Layout {
+    pub(super) shards: u16,
+}
+
+impl Layout {
+    /// All shards.
+    pub(super) fn all(self) -> impl Iterator<Item = Shard> {
+        (0..self.shards).map(Shard)
+    }
+
+    /// The shard that has everything of this tenant.
+    pub(super) fn of(self, tenant: &TenantId) -> Shard {
+        // FNV-1a: the same for ever, and on every machine.
+        let hash = tenant.as_str().bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        });
+        let shard = hash.checked_rem(u32::from(self.shards)).unwrap_or(0);
+        Shard(u16::try_from(shard).unwrap_or(0))
+    }
+
+    /// The keys of a tenant.
+    pub(super) fn tenant(self, tenant: &TenantId) -> Place<'_> {
+        Place {
+            shard: self.of(tenant),
+            tenant,
+        }
+    }
+}
+
+/// A shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shard(pub(super) u16);
+
+impl Shard {
+    fn key(self, name: &str) -> Vec<u8> {
+        format!("{{eg:{}}}:{name}", self.0).into_bytes()
+    }
+
+    /// What every key of the shard begins with.
+    pub(super) fn prefix(self) -> Vec<u8> {
+        self.key("")
+    }
+
+    /// Queues of deliveries by when they are due: of targets that take them, or of the others.
+    pub(super) fn outbox(self, lane: Lane) -> Vec<u8> {
+        self.key(match lane {
+            Lane::Good => "out:g",
+            Lane::Suspect => "out:s",
+        })
+    }
+
+    /// Counts the changes of the shard.
+    pub(super) fn sequence(self) -> Vec<u8> {
+        self.key("seq")
+    }
+
+    /// The ids of the shard's tenants.
+    pub(super) fn tenants(self) -> Vec<u8> {
+        self.key("tenants")
+    }
+
+    /// Tasks by when they are due.
+    pub(super) fn due(self) -> Vec<u8> {
+        self.key("due")
+    }
+
+    /// The audit trail.
+    pub(super) fn audit(self) -> Vec<u8> {
+        self.key("audit")
+    }
+
+    /// Refused submits by time.
+    pub(super) fn refused(self) -> Vec<u8> {
+        self.key("refused")
+    }
+
+    /// What every task's key in the shard begins with.
+    pub(super) fn tasks(self) -> Vec<u8> {
+        self.key("t:")
+    }
+}
+
+/// The place of one tenant.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) shard: Shard,
+    tenant: &'a TenantId,
+}
+
+impl Place<'_> {
+    fn key(&self, kind: char, rest: &str) -> Vec<u8> {
+        let Self { shard, tenant } = self;
+        let colon = if rest.is_empty() { "" } else { ":" };
+        format!("{{eg:{}}}:{kind}:{tenant}{colon}{rest}", shard.0).into_bytes()
+    }
+
+    /// The account, with the numbers of quota and policy.
+    pub(super) fn account(&self) -> Vec<u8> {
+        self.key('a', "")
+    }
+
+    /// The tenant itself.
+    pub(super) fn record(&self) -> Vec<u8> {
+        self.key('p', "")
+    }
+
+    /// The journal: entry n is the n-th, less those that were folded.
+    pub(super) fn journal(&self) -> Vec<u8> {
+        self.key('j', "")
+    }
+
+    /// The tenant's tasks by second and the rest of their ids.
+    pub(super) fn index(&self) -> Vec<u8> {
+        self.key('x', "")
+    }
+
+    /// A task.
+    pub(super) fn task(&self, id: &TaskId) -> Vec<u8> {
+        self.key('t', id.as_str())
+    }
+
+    /// What every key of the tenant's tasks begins with.
+    pub(super) fn tasks(&self) -> Vec<u8> {
+        let mut prefix = self.key('t', "");
+        prefix.push(b':');
+        prefix
+    }
+
+    /// A task's timeline.
+    pub(super) fn notes(&self, id: &TaskId) -> Vec<u8> {
+        self.key('n', id.as_str())
+    }
+
+    /// A client's idempotency key.
+    pub(super) fn idempotency(&self, key: &str) -> Vec<u8> {
+        self.key('i', key)
+    }
+
+    /// The last task of a request.
+    pub(super) fn repeat(&self, fingerprint: &str) -> Vec<u8> {
+        self.key('r', fingerprint)
+    }
+
+    /// What the windows of users and keys have counted, and until when keys are valid.
+    pub(super) fn usage(&self) -> Vec<u8> {
+        self.key('u', "")
+    }
+
+    /// The sums of the days around `day`.
+    pub(super) fn sums(&self, day: Day) -> Vec<u8> {
+        self.key('d', &(day / BUCKET).to_string())
+    }
+
+    /// The users that were seen.
+    pub(super) fn users(&self) -> Vec<u8> {
+        self.key('s', "")
+    }
+
+    /// The keys.
+    pub(super) fn keys(&self) -> Vec<u8> {
+        self.key('k', "")
+    }
+
+    /// Grants by the admins' idempotency keys.
+    pub(super) fn grants(&self) -> Vec<u8> {
+        self.key('g', "")
+    }
+
+    /// The endpoints.
+    pub(super) fn endpoints(&self) -> Vec<u8> {
+        self.key('E', "")
+    }
+
+    /// An event, with its deliveries by target.
+    pub(super) fn event(&self, id: &EventId) -> Vec<u8> {
+        self.key('e', id.as_str())
+    }
+
+    /// The deliveries in the order of time.
+    pub(super) fn history(&self) -> Vec<u8> {
+        self.key('h', "")
+    }
+
+    /// The queue of a target.
+    pub(super) fn queue(&self, target: &Target) -> Vec<u8> {
+        self.key('q', target.as_str())
+    }
+
+    /// What the entries that have left the journal come to.
+    pub(super) fn opening(&self) -> Vec<u8> {
+        self.key('b', "")
+    }
+
+    /// A mutation that is remembered for an hour.
+    pub(super) fn operation(&self, operation: i64) -> Vec<u8> {
+        self.key('o', &operation.to_string())
+    }
+
+    /// The member of the due set for a task, less its last letter.
+    pub(super) fn member(&self, id: &TaskId) -> Vec<u8> {
+        format!("{}\0{id}\0", self.tenant).into_bytes()
+    }
+
+    /// As the owner of one of EvoLink's ids is written.
+    pub(super) fn owner(&self, id: &TaskId) -> Vec<u8> {
+        format!("{}/{id}", self.tenant).into_bytes()
+    }
+}
+
+/// The place of what belongs to no tenant: admins' keys.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Admins;
+
+impl Admins {
+    fn key(name: &str) -> Vec<u8> {
+        format!("{{eg:admin}}:{name}").into_bytes()
+    }
+
+    /// The admins by id.
+    pub(super) fn by_id() -> Vec<u8> {
+        Self::key("id")
+    }
+
+    /// Their ids by the digests of their secrets.
+    pub(super) fn by_digest() -> Vec<u8> {
+        Self::key("digest")
+    }
+
+    /// Their ids by their names.
+    pub(super) fn by_name() -> Vec<u8> {
+        Self::key("name")
+    }
+
+    /// Counts the changes.
+    pub(super) fn sequence() -> Vec<u8> {
+        Self::key("seq")
+    }
+
+    /// The audit trail of what belongs to no tenant.
+    pub(super) fn audit() -> Vec<u8> {
+        Self::key("audit")
+    }
+}
+
+/// Whose key has a secret with this digest.
+pub(super) fn digest(digest: &[u8; 32]) -> Vec<u8> {
+    let mut key = b"eg:k:".to_vec();
+    key.extend_from_slice(digest);
+    key
+}
+
+/// Whose task EvoLink's task is.
+pub(super) fn upstream(id: &UpstreamId) -> Vec<u8> {
+    format!("eg:up:{id}").into_bytes()
+}
+
+/// The layout of the whole store.
+pub(super) fn layout() -> Vec<u8> {
+    b"{eg:admin}:layout".to_vec()
+}

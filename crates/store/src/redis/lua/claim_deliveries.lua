@@ -1,0 +1,63 @@
+-- Claims due deliveries of one shard, lane after lane and queue after queue, the longest due first; from
+-- each queue as many as its target's health allows (`Queue::room`), each with a new fencing token.
+--
+-- KEYS 1 queues of targets that take deliveries, by when they are due  2 the other queues
+--      3 what every key of the shard begins with  4 shard's sequence
+-- ARGV 1 numbers: now, valid_for, lease, room for each of the two
+-- A lease that ran out puts its delivery back first. A queue in which nothing waits leaves the set.
+-- Answers LATE time | OK, then for each: lane, tenant, event's JSON, delivery, endpoint's JSON or ''
+local now, valid_for, lease, room_good, room_suspect = unpack_numbers('<i8i8i8i8i8', ARGV[1])
+local time = out_of_time(now, valid_for)
+if time then return {'LATE', string.format('%.0f', time)} end
+local at = KEYS[3]
+local answer = {'OK'}
+
+local function take(lane, tenant, target, left)
+  local waiting, sending = at .. 'w:' .. tenant .. ':' .. target, at .. 'l:' .. tenant .. ':' .. target
+  local events = at .. 'e:' .. tenant .. ':'
+  -- Moves a delivery on; none where the row of the queue leads nowhere.
+  local function move_on(event, due, until_, next_fence)
+    local delivery = redis.call('HGET', events .. event, target)
+    redis.call('ZREM', waiting, event)
+    redis.call('ZREM', sending, event)
+    if not delivery then return nil end
+    local _, _, fence = unpack_numbers(DELIVERY, delivery)
+    delivery = pack_numbers(DELIVERY, due, until_, fence + next_fence) .. string.sub(delivery, 25)
+    redis.call('HSET', events .. event, target, delivery)
+    if due ~= -1 then redis.call('ZADD', waiting, due, event) end
+    if until_ ~= -1 then redis.call('ZADD', sending, until_, event) end
+    return delivery
+  end
+  local over = redis.call('ZRANGEBYSCORE', sending, '-inf', now, 'WITHSCORES')
+  for n = 1, #over, 2 do move_on(over[n], tonumber(over[n + 1]), -1, 0) end
+  local queue = queue_at(at, tenant, target)
+  local room = math.min(queue[2] - redis.call('ZCARD', sending), left)
+  if queue[6] == 1 or now < queue[4] then room = 0 end
+  local taken = 0
+  if room > 0 then
+    local endpoint = redis.call('HGET', at .. 'E:' .. tenant, target) or ''
+    for _, event in ipairs(redis.call('ZRANGEBYSCORE', waiting, '-inf', now, 'LIMIT', 0, room)) do
+      local delivery = move_on(event, -1, now + lease, 1)
+      if delivery then
+        taken = taken + 1
+        for _, part in ipairs({lane, tenant, redis.call('HGET', events .. event, ''), delivery, endpoint}) do
+          answer[#answer + 1] = part
+        end
+      end
+    end
+  end
+  settle_queue(at, tenant, target, queue)
+  return taken
+end
+
+for lane, left in ipairs({room_good, room_suspect}) do
+  local due = redis.call('ZRANGEBYSCORE', KEYS[lane], '-inf', now, 'LIMIT', 0, left)
+  for _, member in ipairs(due) do
+    if left <= 0 then break end
+    local tenant, target = string.match(member, '^(%Z*)%z(%Z*)$')
+    redis.call('ZREM', KEYS[lane], member)
+    left = left - take(lane, tenant, target, left)
+  end
+end
+if #answer > 1 then redis.call('INCR', KEYS[4]) end
+return answer

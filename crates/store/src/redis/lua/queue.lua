@@ -1,0 +1,121 @@
+-- Queues of deliveries, one for each target (an endpoint, or a request's callback_url), and who is told of
+-- an event. The rules are those of `evogate_models::delivery`.
+--
+-- A queue: 1 standing (0 unproven, 1 good, 2 failing)  2 window  3 failures  4 paused until  5 when it last
+--   took a delivery  6 closed. One that is not there is as queues are at first.
+-- A delivery (in its event's hash, under its target): due, end of the lease, last fencing token; then JSON.
+-- Keys, all of one tenant under one prefix `at`: events `e:`, queues `q:`, what waits `w:`, what is being
+--   sent `l:` (each followed by the tenant), deliveries in the order of time `h:`, endpoints `E:`,
+--   queues of callbacks that are there `Q:`.
+local QUEUE, DELIVERY = '<i8i8i8i8i8i8', '<i8i8i8'
+local FRESH = pack_numbers(QUEUE, 0, 1, 0, -1, -1, 0)
+
+local function queue_at(at, tenant, target)
+  return {unpack_numbers(QUEUE, redis.call('GET', at .. 'q:' .. tenant .. ':' .. target) or FRESH)}
+end
+
+-- Writes a queue, and sees to it that it is due when it should be (`Queue::due`, `Queue::is_kept_idle`).
+local function settle_queue(at, tenant, target, queue)
+  local waiting, sending = at .. 'w:' .. tenant .. ':' .. target, at .. 'l:' .. tenant .. ':' .. target
+  local first = redis.call('ZRANGE', waiting, 0, 0, 'WITHSCORES')[2]
+  local lease = redis.call('ZRANGE', sending, 0, 0, 'WITHSCORES')[2]
+  local due
+  if queue[6] == 0 then
+    if first and (not lease or redis.call('ZCARD', sending) < queue[2]) then
+      due = math.max(tonumber(first), queue[4])
+    end
+    if lease and (not due or tonumber(lease) < due) then due = tonumber(lease) end
+  end
+  local member = tenant .. '\0' .. target
+  local lane, other = at .. 'out:s', at .. 'out:g'
+  if queue[1] == 1 then lane, other = other, lane end
+  redis.call('ZREM', other, member)
+  if due then redis.call('ZADD', lane, due, member) else redis.call('ZREM', lane, member) end
+  local packed = pack_numbers(QUEUE, unpack(queue))
+  local kept = packed ~= FRESH
+  if not first and not lease then
+    if string.sub(target, 1, 3) == 'cb_' then
+      kept = kept and queue[1] == 1
+    else
+      kept = kept and redis.call('HEXISTS', at .. 'E:' .. tenant, target) == 1
+    end
+  end
+  local key = at .. 'q:' .. tenant .. ':' .. target
+  if kept then redis.call('SET', key, packed) else redis.call('DEL', key) end
+  -- Those of callbacks are listed: nobody deletes them but a sweep.
+  if string.sub(target, 1, 3) == 'cb_' then
+    redis.call(kept and 'SADD' or 'SREM', at .. 'Q:' .. tenant, target)
+  end
+end
+
+-- Removes an event with its deliveries, whatever their state: `fields` is its whole hash.
+local function forget_event(at, tenant, event, fields)
+  redis.call('DEL', at .. 'e:' .. tenant .. ':' .. event)
+  for n = 1, #fields, 2 do
+    local target = fields[n]
+    if target ~= '' then
+      redis.call('ZREM', at .. 'h:' .. tenant, event .. '\0' .. target)
+      redis.call('ZREM', at .. 'w:' .. tenant .. ':' .. target, event)
+      redis.call('ZREM', at .. 'l:' .. tenant .. ':' .. target, event)
+      settle_queue(at, tenant, target, queue_at(at, tenant, target))
+    end
+  end
+end
+
+-- Is a delivery of the event still to be made, and waited for: is the event younger than `patient`?
+local function is_waited_for(at, tenant, event, fields, patient)
+  for n = 1, #fields, 2 do
+    if fields[n] ~= '' then
+      local due, lease = unpack_numbers(DELIVERY, fields[n + 1])
+      local time = redis.call('ZSCORE', at .. 'h:' .. tenant, event .. '\0' .. fields[n])
+      if (due ~= -1 or lease ~= -1) and time and tonumber(time) > patient then return true end
+    end
+  end
+  return false
+end
+
+-- Tells `targets` of an event that nobody was told of yet: `deliveries` are their JSON, in the same order.
+local function tell(at, tenant, event, json, time, targets, deliveries)
+  local key = at .. 'e:' .. tenant .. ':' .. event
+  if #targets == 0 or redis.call('EXISTS', key) == 1 then return end
+  redis.call('HSET', key, '', json)
+  for n, target in ipairs(targets) do
+    redis.call('HSET', key, target, pack_numbers(DELIVERY, time, -1, 0) .. deliveries[n])
+    redis.call('ZADD', at .. 'h:' .. tenant, time, event .. '\0' .. target)
+    redis.call('ZADD', at .. 'w:' .. tenant .. ':' .. target, time, event)
+    settle_queue(at, tenant, target, queue_at(at, tenant, target))
+  end
+end
+
+-- The words of a comma-separated list.
+local function words(list)
+  local found = {}
+  for word in string.gmatch(list, '[^,]+') do found[#found + 1] = word end
+  return found
+end
+
+-- After postings that left `available` where it was `before`: was the balance high and is low, so that the
+-- tenant must be told (`low_credits`)? Notes in the account that it was.
+local function falls_low(account, before)
+  local available, threshold = account[4], account[25]
+  if threshold == -1 or available >= threshold then
+    account[19] = 0
+    return false
+  end
+  local now_told = account[19] == 0 and available < before
+  if now_told then account[19] = 1 end
+  return now_told
+end
+
+-- Tells the endpoints in `targets` of the low balance that the last entry of the journal made.
+local function tell_low(at, tenant, account, time, targets)
+  local event = string.format('msg_entry-%.0f-credits-low', account[8])
+  local common = string.format('"tenant":"%s","kind":"credits.low","at":%.0f', tenant, time)
+  local json = string.format('{"id":"%s",%s,"content":{"credits":{"available":%.0f,"threshold":%.0f}}}',
+    event, common, account[4], account[25])
+  local deliveries = {}
+  for n, target in ipairs(targets) do
+    deliveries[n] = string.format('{"event":"%s","target":"%s",%s,"state":"pending"}', event, target, common)
+  end
+  tell(at, tenant, event, json, time, targets, deliveries)
+end

@@ -1,0 +1,284 @@
+//! How records become bytes: the numbers that scripts reckon with are packed (`lua/lib.lua` says which),
+//! everything else is JSON that no script looks into.
+
+use evogate_models::account::Account;
+use evogate_models::delivery::{Delivery, Health, Queue, Standing};
+use evogate_models::quota::{Counter, Rate, Usage};
+use evogate_models::retention::Departed;
+use evogate_models::task::{Lease, State, Task};
+use evogate_models::{Credits, Timestamp};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::StoreError;
+use crate::record::{Tenant, TenantView};
+
+/// Integers of eight bytes, little end first.
+pub(super) fn pack(numbers: &[i64]) -> Vec<u8> {
+    numbers.iter().flat_map(|n| n.to_le_bytes()).collect()
+}
+
+/// The first `N` integers of a packed record.
+pub(super) fn unpack<const N: usize>(bytes: &[u8]) -> Result<[i64; N], StoreError> {
+    let mut numbers = [0; N];
+    let mut chunks = bytes.chunks_exact(8);
+    for number in &mut numbers {
+        let chunk: Option<[u8; 8]> = chunks.next().and_then(|chunk| chunk.try_into().ok());
+        *number = i64::from_le_bytes(chunk.ok_or_else(|| corrupt("a record is too short"))?);
+    }
+    Ok(numbers)
+}
+
+pub(super) fn corrupt(what: impl std::fmt::Display) -> StoreError {
+    StoreError::Corrupt(what.to_string())
+}
+
+pub(super) fn encode<T: Serialize>(record: &T) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(record).map_err(corrupt)
+}
+
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(bytes).map_err(corrupt)
+}
+
+/// −1 stands for none.
+pub(super) fn or_none(time: Option<Timestamp>) -> i64 {
+    time.map_or(-1, Timestamp::millis)
+}
+
+fn time(millis: i64) -> Option<Timestamp> {
+    (millis != -1).then(|| Timestamp::from_millis(millis))
+}
+
+fn credits(micro: i64) -> Result<Credits, StoreError> {
+    Credits::from_micro(micro).ok_or_else(|| corrupt("an amount out of range"))
+}
+
+/// An account with everything that is counted beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct AccountRecord {
+    pub(super) version: u64,
+    pub(super) account: Account,
+    /// What the tenant's tasks cost the platform, in micro-credits.
+    pub(super) loss: i64,
+    /// The number of the last journal entry.
+    pub(super) seq: u64,
+    pub(super) in_flight: u32,
+    pub(super) rate: Rate,
+    pub(super) usage: Usage,
+    /// The number of the last journal entry that has left.
+    pub(super) folded: u64,
+    /// Was the tenant told that its balance is low?
+    pub(super) low: bool,
+    /// The version of the tenant's endpoints.
+    pub(super) endpoints: i64,
+    /// What its tasks that have left come to.
+    pub(super) departed: Departed,
+}
+
+/// How long a packed account is.
+const ACCOUNT: usize = 25;
+
+impl AccountRecord {
+    pub(super) fn unpack(bytes: &[u8]) -> Result<Self, StoreError> {
+        let numbers = unpack::<ACCOUNT>(bytes)?;
+        let [
+            version,
+            _,
+            granted,
+            available,
+            held,
+            spent,
+            loss,
+            seq,
+            in_flight,
+            rate,
+            usage @ ..,
+        ] = numbers;
+        let [
+            u0,
+            u1,
+            u2,
+            u3,
+            u4,
+            u5,
+            u6,
+            folded,
+            low,
+            endpoints,
+            departed @ ..,
+            _,
+        ] = usage;
+        let [tasks, charged, departed_loss, through] = departed;
+        Ok(Self {
+            version: version.unsigned_abs(),
+            account: Account {
+                granted: credits(granted)?,
+                available: credits(available)?,
+                held: credits(held)?,
+                spent: credits(spent)?,
+            },
+            loss,
+            seq: seq.unsigned_abs(),
+            in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX),
+            rate: Rate(rate),
+            usage: usage_of([u0, u1, u2, u3, u4, u5, u6])?,
+            folded: folded.unsigned_abs(),
+            low: low != 0,
+            endpoints,
+            departed: Departed {
+                tasks: tasks.unsigned_abs(),
+                charged: credits(charged)?,
+                loss: credits(departed_loss)?,
+                through,
+            },
+        })
+    }
+
+    pub(super) fn view(&self, tenant: Tenant) -> TenantView {
+        TenantView {
+            tenant,
+            account: self.account,
+            tasks_in_flight: self.in_flight,
+            usage: self.usage,
+        }
+    }
+}
+
+/// A user's or a key's usage; nothing for one that never held anything.
+pub(super) fn usage(bytes: &[u8]) -> Result<Usage, StoreError> {
+    if bytes.is_empty() {
+        return Ok(Usage::default());
+    }
+    usage_of(unpack::<7>(bytes)?)
+}
+
+fn usage_of(numbers: [i64; 7]) -> Result<Usage, StoreError> {
+    let [day, in_day, week, in_week, month, in_month, total] = numbers;
+    let counter = |start, used| -> Result<Counter, StoreError> {
+        Ok(Counter {
+            start: Timestamp::from_millis(start),
+            used: credits(used)?,
+        })
+    };
+    Ok(Usage {
+        day: counter(day, in_day)?,
+        week: counter(week, in_week)?,
+        month: counter(month, in_month)?,
+        total: credits(total)?,
+    })
+}
+
+/// The flags of a tenant, in its account.
+pub(super) fn flags(tenant: &Tenant) -> i64 {
+    i64::from(tenant.suspended) | (i64::from(tenant.quota.unlimited) << 1)
+}
+
+/// The threshold of a low balance, in the tenant's account.
+pub(super) fn threshold(tenant: &Tenant) -> i64 {
+    let threshold = tenant.quota.low_credit_threshold;
+    threshold.map_or(-1, |threshold| threshold.0.micro())
+}
+
+/// A task as it is stored, with the version that guards its next change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stored {
+    pub(super) task: Task,
+    pub(super) version: i64,
+}
+
+/// The bytes of a task's head.
+const HEAD: usize = 72;
+
+impl Stored {
+    pub(super) fn unpack(bytes: &[u8]) -> Result<Self, StoreError> {
+        let (head, json) = bytes
+            .split_at_checked(HEAD)
+            .ok_or_else(|| corrupt("a task is too short"))?;
+        let [version, _, due, fence, lease_fence, lease_until, ..] = unpack::<9>(head)?;
+        let mut task: Task = decode(json)?;
+        task.due = time(due);
+        task.fence = fence.unsigned_abs();
+        task.lease = (lease_fence != -1).then(|| Lease {
+            fence: lease_fence.unsigned_abs(),
+            until: Timestamp::from_millis(lease_until),
+        });
+        Ok(Self { task, version })
+    }
+}
+
+/// A task's state, as far as scripts look at it.
+pub(super) const fn state(task: &Task) -> i64 {
+    match task.state {
+        State::Queued { .. } => 1,
+        State::Submitting { .. } => 2,
+        State::Rejected { .. } => 3,
+        _ => 0,
+    }
+}
+
+/// A number that scripts can reckon with.
+pub(super) fn number(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A delivery as it is stored: due, end of the lease, last fencing token; then its JSON.
+pub(super) fn pack_delivery(delivery: &Delivery) -> Result<Vec<u8>, StoreError> {
+    let mut bytes = pack(&[
+        or_none(delivery.due),
+        or_none(delivery.lease),
+        number(delivery.fence),
+    ]);
+    bytes.extend(encode(delivery)?);
+    Ok(bytes)
+}
+
+/// The same, read.
+pub(super) fn unpack_delivery(bytes: &[u8]) -> Result<Delivery, StoreError> {
+    let [due, lease, fence] = unpack::<3>(bytes)?;
+    let mut delivery: Delivery = decode(bytes.get(24..).unwrap_or_default())?;
+    delivery.due = time(due);
+    delivery.lease = time(lease);
+    delivery.fence = fence.unsigned_abs();
+    Ok(delivery)
+}
+
+/// A queue as it is stored.
+pub(super) fn pack_queue(queue: &Queue) -> Vec<u8> {
+    let standing = match queue.health.standing {
+        Standing::Unproven => 0,
+        Standing::Good => 1,
+        Standing::Failing => 2,
+    };
+    pack(&[
+        standing,
+        i64::from(queue.health.window),
+        i64::from(queue.health.failures),
+        or_none(queue.health.paused),
+        or_none(queue.health.took),
+        i64::from(queue.closed),
+    ])
+}
+
+/// The same, read; nothing is a queue as it is at first.
+pub(super) fn unpack_queue(bytes: &[u8]) -> Result<Queue, StoreError> {
+    if bytes.is_empty() {
+        return Ok(Queue::default());
+    }
+    let [standing, window, failures, paused, took, closed] = unpack::<6>(bytes)?;
+    let small = |n: i64| u32::try_from(n).map_err(corrupt);
+    Ok(Queue {
+        health: Health {
+            standing: match standing {
+                1 => Standing::Good,
+                2 => Standing::Failing,
+                _ => Standing::Unproven,
+            },
+            window: small(window)?,
+            failures: small(failures)?,
+            paused: time(paused),
+            took: time(took),
+        },
+        closed: closed != 0,
+    })
+}
