@@ -131,10 +131,12 @@ fn add(paths: &mut Paths, components: &mut Components, route: &Route, server: Op
 /// A parameter that may be left out is not one that may be `null`.
 fn never_null(parameter: &mut Parameter) {
     if let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema
-        && let SchemaType::Array(kinds) = &schema.schema_type
-        && let Some(kind) = kinds.iter().find(|kind| **kind != Type::Null)
+        && let SchemaType::Array(kinds) = &mut schema.schema_type
     {
-        schema.schema_type = kind.clone().into();
+        kinds.retain(|kind| *kind != Type::Null);
+        if let [kind] = kinds.as_slice() {
+            schema.schema_type = kind.clone().into();
+        }
     }
 }
 

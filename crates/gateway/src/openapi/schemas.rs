@@ -15,7 +15,7 @@ use evogate_models::event::EventKind;
 use evogate_models::task::State;
 use evogate_store::Scope;
 use serde_json::{Value, json};
-use utoipa::openapi::schema::{ArrayBuilder, Type};
+use utoipa::openapi::schema::{ArrayBuilder, SchemaType, Type};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -299,7 +299,7 @@ pub struct Time;
 impl PartialSchema for Time {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new()
-            .schema_type(Type::String)
+            .schema_type(SchemaType::from_iter([Type::Integer, Type::String]))
             .examples([json!("2026-11-26T10:00:00Z"), json!("1795445634")])
             .pattern(Some("^([0-9]{1,10}|[0-9]{4}-[0-1][0-9]-[0-3][0-9]T.+)$"))
             .into()
