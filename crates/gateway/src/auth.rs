@@ -40,7 +40,9 @@ use tenants::KnownTenants;
 pub use claim_path::ClaimPath;
 pub use key::{Found, Peppers, mint_admin_key, mint_key};
 pub use principal::{Admin, Credential, Principal, Scoped, Viewer};
-pub use scope::{Generate, Needed, Read, Scope, Scopes, TenantAdmin, UnknownScope, Webhooks};
+pub use scope::{
+    Generate, Needed, Read, Scope, Scopes, TenantAdmin, UnknownScope, Usage, Webhooks,
+};
 
 /// A key's last use is noted at most this often, in milliseconds.
 const USED_EVERY: i64 = 60_000;

@@ -114,10 +114,11 @@ fn field(row: &UsageRow, group: &str) -> String {
     }
 }
 
-fn parse(text: &str) -> Option<Day> {
+/// Reads a date such as `2026-11-23`. One before the epoch is the first day that there is.
+pub(crate) fn parse(text: &str) -> Option<Day> {
     let date: Date = text.parse().ok()?;
     let days = date.since(epoch()).ok()?.get_days();
-    Day::try_from(days).ok()
+    Day::try_from(days.max(0)).ok()
 }
 
 fn show(day: Day) -> String {
@@ -141,6 +142,6 @@ mod tests {
             assert_eq!(show(parse(date).unwrap()), date);
         }
         assert_eq!(parse("2026-11-31"), None);
-        assert_eq!(parse("1969-12-31"), None);
+        assert_eq!(parse("1969-12-31"), Some(0), "the first day that there is");
     }
 }

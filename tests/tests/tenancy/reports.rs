@@ -133,6 +133,9 @@ async fn a_report_that_cannot_be_meant_is_refused_with_all_its_faults() {
         "/admin/v1/tenants/team/journal?limit=some",
         "/admin/v1/tenants/team/journal?after=-1",
         "/admin/v1/tenants/team/journal?format=xml",
+        "/admin/v1/tenants/team/journal?kind=paid",
+        "/admin/v1/tenants/team/journal?task=mine",
+        "/admin/v1/tenants/team/journal?from=yesterday",
     ] {
         rig.admin.get(path).await.error(400, "invalid_parameter");
     }
@@ -188,6 +191,28 @@ async fn the_journal_adds_up_to_the_tenants_credits_in_every_format_and_page_by_
         let now = rig.admin.credits("team", name).await;
         assert_eq!((json, csv), (now, now), "{name}");
     }
+    let only = async |query: &str| {
+        let list = rig.admin.get(&format!("{path}?limit=1000&{query}")).await;
+        list.ok()["data"].as_array().unwrap().clone()
+    };
+    let by = |name: &str, value: &Value| -> Vec<Value> {
+        let entries = entries.iter().filter(|entry| entry[name] == *value);
+        entries.cloned().collect()
+    };
+    let settled = only("kind=settled").await;
+    assert_eq!(settled, by("kind", &json!("settled")));
+    let task = &settled[0]["task"];
+    let of_task = only(&format!("task={}", task.as_str().unwrap())).await;
+    assert_eq!(of_task, by("task", task));
+    assert!(of_task.len() >= 2);
+    assert_eq!(only("from=2020-01-01&to=2099-12-31").await, entries);
+    assert!(only("to=2020-01-01").await.is_empty());
+    let page = rig.admin.get(&format!("{path}?kind=settled&limit=1")).await;
+    assert_eq!(
+        page.ok()["next"],
+        settled[0]["seq"],
+        "the next page goes on there"
+    );
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 use axum::response::Response;
 
 use crate::admin::Cursor;
-use crate::auth::{Read, Scoped};
+use crate::auth::{Scoped, Usage};
 use crate::error::ApiError;
 use crate::openapi::{queries, refusals, schemas};
 use crate::state::Gateway;
@@ -19,7 +19,7 @@ use crate::usage;
 ))]
 pub async fn get(
     gateway: Gateway,
-    principal: Scoped<Read>,
+    principal: Scoped<Usage>,
     query: Cursor,
 ) -> Result<Response, ApiError> {
     usage::report(&gateway, Some(&principal.tenant), &query).await

@@ -82,11 +82,12 @@ impl Principal {
         }
     }
 
-    /// Is the credential good for `scope`?
-    pub fn may(&self, scope: Scope) -> Result<(), ApiError> {
-        if self.scopes.contains(scope) {
+    /// Is the credential good for what `N` needs?
+    pub fn may<N: Needed>(&self) -> Result<(), ApiError> {
+        if N::is_met_by(self.scopes) {
             return Ok(());
         }
+        let scope = N::SCOPE;
         tracing::info!(tenant = %self.tenant, credential = %self.credential, %scope,
             "permission denied");
         Err(ApiError::permission_denied(scope.as_str()))
@@ -140,7 +141,7 @@ impl<N: Needed> FromRequestParts<Gateway> for Scoped<N> {
 
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, ApiError> {
         let principal = Principal::from_request_parts(parts, gateway).await?;
-        principal.may(N::SCOPE)?;
+        principal.may::<N>()?;
         if N::SCOPE == Scope::Read {
             gateway
                 .auth

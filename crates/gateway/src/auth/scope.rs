@@ -73,8 +73,13 @@ impl fmt::Debug for Scopes {
 
 /// A scope as a type, for a handler's signature.
 pub trait Needed: Send + Sync + 'static {
-    /// The scope.
+    /// The scope, which a refusal names.
     const SCOPE: Scope;
+
+    /// Are these good for it?
+    fn is_met_by(scopes: Scopes) -> bool {
+        scopes.contains(Self::SCOPE)
+    }
 }
 
 macro_rules! needed {
@@ -91,7 +96,31 @@ macro_rules! needed {
     };
 }
 
-needed!(Generate, Read, Webhooks, TenantAdmin);
+needed!(Generate, Read, TenantAdmin);
+
+/// [`Scope::Webhooks`] as a type. A tenant's admin manages its webhooks too.
+#[derive(Debug, Clone, Copy)]
+pub struct Webhooks;
+
+impl Needed for Webhooks {
+    const SCOPE: Scope = Scope::Webhooks;
+
+    fn is_met_by(scopes: Scopes) -> bool {
+        scopes.contains(Scope::Webhooks) || scopes.contains(Scope::TenantAdmin)
+    }
+}
+
+/// To see what the tenant used: for who reads its tasks, and for its admin.
+#[derive(Debug, Clone, Copy)]
+pub struct Usage;
+
+impl Needed for Usage {
+    const SCOPE: Scope = Scope::Read;
+
+    fn is_met_by(scopes: Scopes) -> bool {
+        scopes.contains(Scope::Read) || scopes.contains(Scope::TenantAdmin)
+    }
+}
 
 #[cfg(test)]
 mod tests {

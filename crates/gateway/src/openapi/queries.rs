@@ -122,6 +122,31 @@ pub struct Journal {
     /// What the answer is written in.
     #[param(inline)]
     format: Option<JournalFormat>,
+    /// Only entries of this kind.
+    #[param(inline)]
+    kind: Option<EntryKind>,
+    /// Only entries of this task.
+    #[param(
+        example = "task-unified-1772203771-yf1dxogh",
+        pattern = "^task-unified-[0-9]{10}-[a-z0-9]{8}$"
+    )]
+    task: Option<String>,
+    /// Only entries of this day (UTC) and later ones.
+    #[param(example = "2026-11-01", format = Date)]
+    from: Option<String>,
+    /// Only entries of this day (UTC) and earlier ones.
+    #[param(example = "2026-11-30", format = Date)]
+    to: Option<String>,
+}
+
+#[derive(utoipa::ToSchema)]
+#[schema(rename_all = "lowercase")]
+enum EntryKind {
+    Granted,
+    Held,
+    Moved,
+    Settled,
+    Released,
 }
 
 #[derive(utoipa::ToSchema)]
