@@ -40,7 +40,7 @@ impl StoreConfig {
         let url = from.required("store.url");
         let cache = ByteSize::from_bytes(1 << 20)..=ByteSize::from_bytes(64 << 30);
         let cache = from.within("store.cache", cache);
-        let shards = from.within("store.shards", 1..=1024);
+        let shards = from.within("store.shards", 1..=1000);
         let timeout = Duration::from_millis(100)..=Duration::from_secs(10);
         let timeout = from.within("store.timeout", timeout);
         let require_durable = from.required("store.require_durable");

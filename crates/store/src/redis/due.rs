@@ -5,6 +5,7 @@ use evogate_models::{Millis, TaskId, TenantId, Timestamp};
 
 use super::Redis;
 use super::key::Shard;
+use super::link;
 use super::pack::{Stored, corrupt, pack};
 use super::plan::Arguments;
 use super::reply::{self, texts};
@@ -19,25 +20,38 @@ impl Redis {
 
     /// When the first task of each shard is due, for the shards that have one.
     async fn firsts(&self) -> Result<Vec<(Shard, Timestamp)>, StoreError> {
-        let reads = self.layout.all().map(|shard| {
-            let mut read = redis::cmd("ZRANGE");
-            read.arg(shard.due()).arg(0).arg(0).arg("WITHSCORES");
-            read
-        });
-        let answers = self.all(reads.collect()).await?;
-        let mut firsts = Vec::new();
-        for (shard, first) in self.layout.all().zip(answers) {
-            if let [_, score] = texts(first)?.as_slice() {
-                let score = String::from_utf8_lossy(score);
-                let score = score.parse::<f64>().map_err(corrupt)?;
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    reason = "scores are times below 2^53"
-                )]
-                firsts.push((shard, Timestamp::from_millis(score as i64)));
+        let keys = self.layout.all().map(Shard::due).collect();
+        let firsts = self.first_of(keys).await?.into_iter();
+        let firsts = self.layout.all().zip(firsts);
+        Ok(firsts
+            .filter_map(|(shard, due)| Some((shard, due?)))
+            .collect())
+    }
+
+    /// When the first members of sorted sets are due: one call, or in a cluster one for each.
+    pub(super) async fn first_of(
+        &self,
+        keys: Vec<Vec<u8>>,
+    ) -> Result<Vec<Option<Timestamp>>, StoreError> {
+        let scores = if self.link.is_cluster() {
+            let alone = |key| link::Call::Script(&script::FIRST, vec![key], Vec::new());
+            let answers = self.link.pipeline(keys.into_iter().map(alone).collect());
+            let mut scores = Vec::new();
+            for answer in answers.await {
+                scores.extend(texts(answer?)?);
             }
-        }
-        Ok(firsts)
+            scores
+        } else {
+            texts(self.link.script(&script::FIRST, &keys, &[]).await?)?
+        };
+        let time = |score: Vec<u8>| -> Result<Option<Timestamp>, StoreError> {
+            if score.is_empty() {
+                return Ok(None);
+            }
+            let score = reply::text(score)?.parse().map_err(corrupt)?;
+            Ok(Some(Timestamp::from_millis(score)))
+        };
+        scores.into_iter().map(time).collect()
     }
 
     pub(crate) async fn claim_due(

@@ -34,25 +34,11 @@ impl Redis {
             .layout
             .all()
             .flat_map(|shard| Lane::ALL.map(|lane| shard.outbox(lane)));
-        let reads = lanes.map(|key| {
-            let mut read = redis::cmd("ZRANGE");
-            read.arg(key).arg(0).arg(0).arg("WITHSCORES");
-            read
-        });
-        let mut answers = self.all(reads.collect()).await?.into_iter();
-        let mut first = || -> Result<Option<Timestamp>, StoreError> {
-            let rows = texts(answers.next().unwrap_or(redis::Value::Nil))?;
-            match rows.as_slice() {
-                [_, score] => {
-                    let score = text(score.clone())?.parse().map_err(corrupt)?;
-                    Ok(Some(Timestamp::from_millis(score)))
-                }
-                _ => Ok(None),
-            }
-        };
+        let mut firsts = self.first_of(lanes.collect()).await?.into_iter();
+        let mut first = || firsts.next().flatten();
         let mut next = Vec::new();
         for shard in self.layout.all() {
-            let (good, suspect) = (first()?, first()?);
+            let (good, suspect) = (first(), first());
             next.push((shard, NextDue { good, suspect }));
         }
         Ok(next)

@@ -34,3 +34,4 @@ pub(super) static RETIRE_EVENT: Script =
     Script::writing(source!("lib.lua", "queue.lua", "retire_event.lua"));
 pub(super) static SWEEP_QUEUES: Script =
     Script::writing(source!("lib.lua", "queue.lua", "sweep_queues.lua"));
+pub(super) static FIRST: Script = Script::reading(include_str!("lua/first.lua"));
