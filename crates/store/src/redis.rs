@@ -45,7 +45,7 @@ use tokio::sync::{Notify, watch};
 use crate::clock::{Clock, Random};
 use crate::durability::Durability;
 use crate::error::StoreError;
-use crate::record::Tenant;
+use crate::record::{KeyRecord, Tenant};
 use key::Layout;
 use link::{Link, Script};
 use pack::{Stored, corrupt};
@@ -57,6 +57,8 @@ const CHUNK: usize = 500;
 /// How long after it was made a mutation may still be applied.
 const VALID_FOR: Millis = 1_500;
 
+/// How long a key is taken for what it was, so that a request does not wait for it to be looked up.
+const TRUSTED: Duration = Duration::from_secs(1);
 /// A call that was lost within this time is worth sending again.
 const SOON: Duration = Duration::from_millis(200);
 
@@ -74,6 +76,8 @@ pub(crate) struct Redis {
     recent: Cache<(TenantId, TaskId), Stored>,
     /// Tenants' endpoints as they were seen last: the scripts say when they are old.
     subscriptions: Cache<TenantId, Arc<endpoints::Endpoints>>,
+    /// Keys by the digests of their secrets, for [`TRUSTED`].
+    credentials: Cache<[u8; 32], KeyRecord>,
     /// What was seen of the store's past.
     past: back::Past,
     /// Told when a queue of deliveries may have become due earlier than before.
@@ -125,6 +129,10 @@ impl Redis {
             recent: Cache::builder()
                 .max_capacity(2_000)
                 .time_to_idle(Duration::from_mins(1))
+                .build(),
+            credentials: Cache::builder()
+                .max_capacity(10_000)
+                .time_to_live(TRUSTED)
                 .build(),
             subscriptions: Cache::builder()
                 .max_capacity(10_000)

@@ -149,6 +149,7 @@ impl Redis {
         self.recent.invalidate_all();
         self.policies.invalidate_all();
         self.subscriptions.invalidate_all();
+        self.credentials.invalidate_all();
         Ok(lost)
     }
 }

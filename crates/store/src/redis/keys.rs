@@ -132,6 +132,9 @@ impl Redis {
         &self,
         secret: &[u8; 32],
     ) -> Result<Option<KeyRecord>, StoreError> {
+        if let Some(key) = self.credentials.get(secret) {
+            return Ok(Some(key).filter(|key| key.accepts(secret, self.now())));
+        }
         let mut find = redis::cmd("GET");
         find.arg(digest(secret));
         let Some(owner) = maybe(self.link.command(find).await?)? else {
@@ -146,7 +149,11 @@ impl Redis {
         };
         let key = self.key(&tenant, &id).await?;
         let now = self.now();
-        Ok(key.filter(|key| key.accepts(secret, now)))
+        let key = key.filter(|key| key.accepts(secret, now));
+        if let Some(key) = &key {
+            self.credentials.insert(*secret, key.clone());
+        }
+        Ok(key)
     }
 
     async fn key(&self, tenant: &TenantId, id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
@@ -201,7 +208,10 @@ impl Redis {
                 audit.transpose()?.unwrap_or_default(),
             ],
         };
-        let (mut reply, _) = self.run_twice(&script::CHANGE_KEY, &call).await?;
+        let changed = self.run_twice(&script::CHANGE_KEY, &call).await;
+        // Whatever came of it: this replica goes by it at once, the others within a second.
+        self.credentials.invalidate_all();
+        let (mut reply, _) = changed?;
         match reply.word.as_str() {
             "OK" => Ok(None),
             "NO_TENANT" => Err(TenantError::NoTenant),

@@ -3,35 +3,45 @@
 
 use super::link::Script;
 
-/// The parts, in this order, are one script: what is shared comes first.
+/// The parts, in this order, are one script: what is shared comes first. What begins something new is
+/// refused when the server's memory is used up; what ends or moves on what there is (`always`) never is.
 macro_rules! source {
+    (always: $($part:literal),+) => {
+        concat!("#!lua flags=allow-oom\n", $(include_str!(concat!("lua/", $part)), "\n"),+)
+    };
+    (look: $($part:literal),+) => {
+        concat!("#!lua flags=no-writes\n", $(include_str!(concat!("lua/", $part)), "\n"),+)
+    };
     ($($part:literal),+) => {
-        concat!($(include_str!(concat!("lua/", $part)), "\n"),+)
+        concat!("#!lua\n", $(include_str!(concat!("lua/", $part)), "\n"),+)
     };
 }
 
 pub(super) static SUBMIT: Script =
     Script::writing(source!("lib.lua", "queue.lua", "apply.lua", "submit.lua"));
 pub(super) static TURN: Script =
-    Script::writing(source!("lib.lua", "queue.lua", "apply.lua", "turn.lua"));
-pub(super) static CLAIM_DUE: Script = Script::writing(source!("lib.lua", "claim_due.lua"));
-pub(super) static MAY_REFRESH: Script = Script::writing(source!("lib.lua", "may_refresh.lua"));
+    Script::writing(source!(always: "lib.lua", "queue.lua", "apply.lua", "turn.lua"));
+pub(super) static CLAIM_DUE: Script = Script::writing(source!(always: "lib.lua", "claim_due.lua"));
+pub(super) static MAY_REFRESH: Script =
+    Script::writing(source!(always: "lib.lua", "may_refresh.lua"));
 pub(super) static CREATE_TENANT: Script = Script::writing(source!("lib.lua", "create_tenant.lua"));
-pub(super) static CHANGE_TENANT: Script = Script::writing(source!("lib.lua", "change_tenant.lua"));
+pub(super) static CHANGE_TENANT: Script =
+    Script::writing(source!(always: "lib.lua", "change_tenant.lua"));
 pub(super) static GRANT: Script = Script::writing(source!("lib.lua", "queue.lua", "grant.lua"));
 pub(super) static CHANGE_KEY: Script = Script::writing(source!("lib.lua", "change_key.lua"));
 pub(super) static CHANGE_ADMIN: Script = Script::writing(source!("lib.lua", "change_admin.lua"));
 pub(super) static CHANGE_ENDPOINT: Script =
-    Script::writing(source!("lib.lua", "queue.lua", "change_endpoint.lua"));
+    Script::writing(source!(always: "lib.lua", "queue.lua", "change_endpoint.lua"));
 pub(super) static CLAIM_DELIVERIES: Script =
-    Script::writing(source!("lib.lua", "queue.lua", "claim_deliveries.lua"));
+    Script::writing(source!(always: "lib.lua", "queue.lua", "claim_deliveries.lua"));
 pub(super) static PUT_DELIVERY: Script =
-    Script::writing(source!("lib.lua", "queue.lua", "put_delivery.lua"));
-pub(super) static RETIRE: Script = Script::writing(source!("lib.lua", "queue.lua", "retire.lua"));
-pub(super) static FOLD: Script = Script::writing(source!("lib.lua", "fold.lua"));
-pub(super) static JOURNAL: Script = Script::reading(source!("lib.lua", "journal.lua"));
+    Script::writing(source!(always: "lib.lua", "queue.lua", "put_delivery.lua"));
+pub(super) static RETIRE: Script =
+    Script::writing(source!(always: "lib.lua", "queue.lua", "retire.lua"));
+pub(super) static FOLD: Script = Script::writing(source!(always: "lib.lua", "fold.lua"));
+pub(super) static JOURNAL: Script = Script::reading(source!(look: "lib.lua", "journal.lua"));
 pub(super) static RETIRE_EVENT: Script =
-    Script::writing(source!("lib.lua", "queue.lua", "retire_event.lua"));
+    Script::writing(source!(always: "lib.lua", "queue.lua", "retire_event.lua"));
 pub(super) static SWEEP_QUEUES: Script =
-    Script::writing(source!("lib.lua", "queue.lua", "sweep_queues.lua"));
-pub(super) static FIRST: Script = Script::reading(include_str!("lua/first.lua"));
+    Script::writing(source!(always: "lib.lua", "queue.lua", "sweep_queues.lua"));
+pub(super) static FIRST: Script = Script::reading(source!(look: "first.lua"));

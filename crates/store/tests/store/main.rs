@@ -18,3 +18,4 @@ mod leaving;
 mod model;
 mod outbox;
 mod random;
+mod redis;

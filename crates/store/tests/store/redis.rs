@@ -1,0 +1,125 @@
+//! What only Redis can do to us: lose what it had answered, answer too late, run out of memory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use evogate_models::Credits;
+use evogate_models::task::State;
+use evogate_redis_kit::{Fsync, Options, Server};
+use evogate_store::{
+    Durability, LinkOptions, Store, StoreError, Submit, SubmitError, SystemRandom, TaskCommand,
+};
+
+use crate::kit::{admin, demo, grant, intent, tenant};
+
+fn server() -> Server {
+    Server::with(Options::default().fsync(Fsync::NoAof))
+}
+
+/// A store on the server's clock, with the tenant `demo`.
+async fn store(server: &Server, timeout: Duration) -> Store {
+    let options = LinkOptions::new(timeout);
+    let url = server.url().parse().unwrap();
+    let store = Store::redis(&url, &options, 1, None, Arc::new(SystemRandom));
+    let store = store.await.unwrap();
+    if store.tenant(&demo()).await.unwrap().is_none() {
+        store.create_tenant(tenant("demo"), &admin()).await.unwrap();
+        let grant = grant("demo", Credits::whole(1_000));
+        store.grant(grant, &admin()).await.unwrap();
+    }
+    store
+}
+
+fn submit(n: u32) -> Submit {
+    Submit {
+        intent: intent(n, &format!("body {n}")),
+        policy: None,
+        may_create: true,
+    }
+}
+
+const SHORT: Duration = Duration::from_millis(300);
+const LONG: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn what_was_given_up_is_never_done_after_all() {
+    let server = server();
+    let store = store(&server, SHORT).await;
+    server.pause();
+    let lost = store.submit(submit(1)).await;
+    assert!(
+        matches!(lost, Err(SubmitError::Store(StoreError::Unanswered(_)))),
+        "{lost:?}"
+    );
+    // Longer than a call is good for; what the server was sent meanwhile waits in its socket.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    server.resume();
+    let watcher = self::store(&server, LONG).await;
+    let view = watcher.tenant(&demo()).await.unwrap().unwrap();
+    assert_eq!(
+        (view.account.held, view.tasks_in_flight),
+        (Credits::ZERO, 0)
+    );
+    // And the store takes others as before.
+    watcher.submit(submit(2)).await.unwrap();
+    assert!(watcher.verify().await.unwrap().violations.is_empty());
+}
+
+#[tokio::test]
+async fn a_store_that_went_back_in_time_is_noticed_by_the_next_change() {
+    let server = server();
+    let store = store(&server, LONG).await;
+    let back = store.went_back().unwrap();
+    store.submit(submit(1)).await.unwrap();
+    store.submit(submit(2)).await.unwrap();
+    assert!(!back.has_changed().unwrap());
+    let _: String = server.command(&["SET", "{eg:0}:seq", "2"]);
+    store.submit(submit(3)).await.unwrap();
+    assert!(back.has_changed().unwrap());
+}
+
+#[tokio::test]
+async fn a_store_that_went_back_in_time_is_noticed_by_looking_and_its_lost_tasks_are_known() {
+    let server = server();
+    let store = store(&server, LONG).await;
+    let mut back = store.went_back().unwrap();
+    let task = store.submit(submit(1)).await.unwrap().task;
+    let nothing_lost = Durability::guaranteed();
+    store.look_back(&nothing_lost).await.unwrap();
+    store.look_back(&nothing_lost).await.unwrap();
+    assert!(!back.has_changed().unwrap(), "nothing was lost");
+    let _: String = server.command(&["SET", "{eg:0}:seq", "1"]);
+    let _: i64 = server.command(&["DEL", &format!("{{eg:0}}:t:demo:{}", task.id)]);
+    store.look_back(&nothing_lost).await.unwrap();
+    assert!(back.has_changed().unwrap());
+    back.mark_unchanged();
+    let lost = store.lost_tasks().await.unwrap();
+    assert_eq!(lost.len(), 1);
+    assert_eq!(lost[0].id, task.id);
+    store.look_back(&nothing_lost).await.unwrap();
+    assert!(!back.has_changed().unwrap(), "it is told once");
+}
+
+#[tokio::test]
+async fn without_memory_nothing_new_is_taken_and_what_there_is_goes_on() {
+    let server = server();
+    let store = store(&server, LONG).await;
+    let task = store.submit(submit(1)).await.unwrap().task;
+    let _: String = server.command(&["CONFIG", "SET", "maxmemory", "1"]);
+    let refused = store.submit(submit(2)).await;
+    assert!(
+        matches!(refused, Err(SubmitError::Store(StoreError::Unavailable(_)))),
+        "{refused:?}"
+    );
+    let refusal = TaskCommand::Refuse {
+        refusal: crate::kit::refusal(),
+        temporary: true,
+        told: false,
+    };
+    let outcome = store.turn(&demo(), &task.id, refusal).await.unwrap();
+    assert!(matches!(outcome.task.state, State::Rejected { .. }));
+    assert_eq!(outcome.account.held, Credits::ZERO);
+    let _: String = server.command(&["CONFIG", "SET", "maxmemory", "0"]);
+    store.submit(submit(2)).await.unwrap();
+    assert!(store.verify().await.unwrap().violations.is_empty());
+}
