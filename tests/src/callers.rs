@@ -51,6 +51,16 @@ pub trait Caller {
         self.send(self.request(Method::POST, path).json(body))
     }
 
+    /// PATCH with a JSON body.
+    fn patch(&self, path: &str, body: &Value) -> impl Future<Output = Answer> {
+        self.send(self.request(Method::PATCH, path).json(body))
+    }
+
+    /// PUT with a JSON body.
+    fn put(&self, path: &str, body: &Value) -> impl Future<Output = Answer> {
+        self.send(self.request(Method::PUT, path).json(body))
+    }
+
     /// POST with exactly this body, said to be JSON.
     fn post_raw(&self, path: &str, body: impl Into<reqwest::Body>) -> impl Future<Output = Answer> {
         let request = self

@@ -38,7 +38,7 @@ const AT_ONCE: usize = 16;
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"url": "https://hooks.example.com/evogate", "events": ["task.completed", "task.failed"]}))]
 pub(crate) struct NewEndpoint {
-    /// Where its events are POSTed to: https, unless ops opened the host otherwise.
+    /// Where its events are sent: https, unless ops opened the host otherwise.
     #[schema(required = true, nullable = false, min_length = 1, max_length = 2048)]
     url: Option<String>,
     /// The kinds of events that it gets; all of them where none is named.
@@ -62,6 +62,10 @@ pub(crate) struct EndpointPatch {
     /// For people; null takes it away.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<schemas::ShortText>)]
+    #[expect(
+        clippy::option_option,
+        reason = "an absent field and a null are different things"
+    )]
     description: Option<Option<String>>,
     /// A disabled endpoint is told of nothing new; what waits for it waits until it is enabled.
     enabled: Option<bool>,
@@ -103,7 +107,7 @@ pub(crate) struct Replay {
 /// A replay, begun.
 #[derive(Serialize, ToSchema)]
 #[schema(as = WebhookReplay)]
-pub(crate) struct Replayed<'a> {
+pub(crate) struct ReplayBegun<'a> {
     /// `webhook.replay`
     object: &'static str,
     #[schema(value_type = String)]
@@ -461,7 +465,7 @@ pub async fn replay(
         replayed = replayed.saturating_add(again(gateway, tenant, page).await?);
     }
     let more = looked_at >= MOST_REPLAYED;
-    let body = Replayed {
+    let body = ReplayBegun {
         object: "webhook.replay",
         endpoint: id,
         replayed,

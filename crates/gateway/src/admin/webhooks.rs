@@ -10,7 +10,7 @@ use super::{By, Cursor, TenantPath};
 use crate::auth::{Admin, Viewer};
 use crate::deliveries::{self, InFull};
 use crate::endpoints::{
-    self, EndpointPatch, NewEndpoint, Replay, Replayed, SecretRotation, WithSecret,
+    self, EndpointPatch, NewEndpoint, Replay, ReplayBegun, SecretRotation, WithSecret,
 };
 use crate::error::ApiError;
 use crate::openapi::schemas::{Deleted, List, PageByName};
@@ -153,7 +153,7 @@ pub async fn test(
 
 /// Sends deliveries to an endpoint again: the dead ones, or all of a span of time.
 #[utoipa::path(post, path = "/admin/v1/tenants/{id}/webhooks/endpoints/{endpoint}/replay", tag = "Admin: webhooks", request_body = Option<Replay>, responses(
-    (status = 200, description = "How many are sent again", body = Replayed),
+    (status = 200, description = "How many are sent again", body = ReplayBegun),
     refusals::InvalidBody, refusals::TenantEndpointNotFound, refusals::EndpointDisabled, refusals::TooLarge,
 ))]
 pub async fn replay(

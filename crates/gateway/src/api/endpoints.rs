@@ -9,7 +9,7 @@ use crate::admin::By;
 use crate::auth::{Principal, Scoped, Webhooks};
 use crate::deliveries;
 use crate::endpoints::{
-    self, EndpointPatch, NewEndpoint, Replay, Replayed, SecretRotation, WithSecret,
+    self, EndpointPatch, NewEndpoint, Replay, ReplayBegun, SecretRotation, WithSecret,
 };
 use crate::error::ApiError;
 use crate::openapi::refusals;
@@ -124,7 +124,7 @@ pub async fn test(
 
 /// Sends deliveries to an endpoint again: the dead ones, or all of a span of time.
 #[utoipa::path(post, path = "/v1/webhooks/endpoints/{endpoint}/replay", tag = "Webhooks", request_body = Option<Replay>, responses(
-    (status = 200, description = "How many are sent again", body = Replayed),
+    (status = 200, description = "How many are sent again", body = ReplayBegun),
     refusals::InvalidBody, refusals::EndpointNotFound, refusals::EndpointDisabled, refusals::TooLarge,
 ))]
 pub async fn replay(
