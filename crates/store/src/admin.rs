@@ -96,3 +96,10 @@ pub struct AdminRecord {
     /// The keyed hash of the secret.
     pub digest: [u8; 32],
 }
+
+/// A grant that was made under an idempotency key.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct GrantRecord {
+    pub(crate) amount: Credits,
+    pub(crate) note: Option<String>,
+}

@@ -39,14 +39,7 @@ use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::error::StoreError;
-pub(crate) use admin::{GrantRecord, tenant_facts};
-pub(crate) use admins::{admin_facts, task_facts};
-pub(crate) use count::row_name;
-pub(crate) use endpoints::facts as endpoint_facts;
-pub(crate) use keys::key_facts;
-pub(crate) use query::matches;
 use table::{Read, Write};
-pub(crate) use turn::{Ruled, apply};
 use writer::Writer;
 
 /// See the module.

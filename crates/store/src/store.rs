@@ -10,7 +10,7 @@ use evogate_models::journal::{Entry, Opening};
 use evogate_models::note::Note;
 use evogate_models::retention::Retention;
 use evogate_models::task::{Author, Task};
-use evogate_models::view::Shown;
+use evogate_models::view::{Shown, shown};
 use evogate_models::{EndpointId, KeyId, Millis, TaskId, TenantId, Timestamp, UpstreamId};
 use tokio::sync::{Notify, watch};
 
@@ -41,6 +41,26 @@ pub struct TaskFilter {
     pub kind: Option<String>,
     /// Only this model.
     pub model: Option<String>,
+}
+
+impl TaskFilter {
+    /// Does it show this one?
+    pub(crate) fn matches(&self, task: &Task) -> bool {
+        self.status.is_none_or(|status| shown(task) == status)
+            && self
+                .kind
+                .as_ref()
+                .is_none_or(|kind| kind == task.spec.kind.as_str())
+            && self
+                .model
+                .as_ref()
+                .is_none_or(|model| *model == task.spec.model)
+    }
+
+    /// Does it show everything?
+    pub(crate) fn is_everything(&self) -> bool {
+        self.status.is_none() && self.kind.is_none() && self.model.is_none()
+    }
 }
 
 /// One page of a list, newest first.

@@ -1,5 +1,6 @@
 //! Sums by day: what each tenant's users, keys and models did. Kept much longer than tasks.
 
+use evogate_models::task::Task;
 use evogate_models::{Credits, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -74,4 +75,14 @@ pub struct SeenUser {
     pub last_seen: Timestamp,
     /// How many submits.
     pub submitted: u64,
+}
+
+/// Between the parts of a row's name. Users' names have no control characters.
+pub(crate) const BETWEEN: char = '\u{1f}';
+
+/// User, key and model as one text.
+pub(crate) fn row_name(task: &Task) -> String {
+    let user = task.author.user.as_deref().unwrap_or_default();
+    let key = task.author.key.as_ref().map_or("", |key| key.as_str());
+    format!("{user}{BETWEEN}{key}{BETWEEN}{}", task.spec.model)
 }

@@ -4,22 +4,15 @@ use evogate_models::account::LedgerError;
 use evogate_models::journal::{Entry, Posting};
 use evogate_models::{TenantId, Timestamp};
 use redb::ReadableTable as _;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Embedded;
 use super::table::{AccountRecord, Write, decode, encode, get, unavailable};
-use crate::admin::{Grant, Granted, TenantChange};
+use crate::admin::{Grant, GrantRecord, Granted, TenantChange};
 use crate::audit::{Actor, AuditEntry};
 use crate::error::{StoreError, TenantError, refusals_are_answers};
+use crate::facts::tenant_facts;
 use crate::record::{Tenant, TenantView};
-
-/// A grant that was made under an idempotency key.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct GrantRecord {
-    pub(crate) amount: evogate_models::Credits,
-    pub(crate) note: Option<String>,
-}
 
 impl Embedded {
     pub(crate) async fn create_tenant(
@@ -83,11 +76,6 @@ impl AccountRecord {
             usage: self.usage,
         }
     }
-}
-
-/// What the audit trail keeps of a tenant.
-pub(crate) fn tenant_facts(tenant: &Tenant) -> Value {
-    json!({ "name": tenant.name, "suspended": tenant.suspended, "quota": tenant.quota })
 }
 
 impl Write<'_> {

@@ -1,9 +1,8 @@
 //! The admins' own keys, and what admins decide about tasks.
 
-use evogate_models::task::Task;
 use evogate_models::{KeyId, TaskId, TenantId, Timestamp};
 use redb::ReadableTable as _;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Embedded;
 use super::table::{Write, decode, encode, get, unavailable};
@@ -11,6 +10,7 @@ use crate::admin::AdminRecord;
 use crate::audit::Actor;
 use crate::command::{TaskCommand, TaskOutcome};
 use crate::error::{StoreError, TenantError, TurnError, refusals_are_answers};
+use crate::facts::{admin_facts, task_facts};
 
 impl Embedded {
     pub(crate) async fn decide(
@@ -65,18 +65,6 @@ impl Embedded {
             get(&tables.admins()?, id.value())
         })
     }
-}
-
-/// What the audit trail keeps of a task that an admin decided about.
-pub(crate) fn task_facts(task: &Task) -> Value {
-    json!({
-        "state": task.state.name(), "evolink_task_id": task.upstream,
-        "held": task.hold.to_decimal(), "charged": task.charged.to_decimal(),
-    })
-}
-
-pub(crate) fn admin_facts(admin: &AdminRecord) -> Value {
-    json!({ "name": admin.name, "role": admin.role })
 }
 
 impl Write<'_> {

@@ -10,10 +10,7 @@ use redb::ReadableTable as _;
 use super::Embedded;
 use super::table::{AccountRecord, Read, Write, decode, encode, get, unavailable};
 use crate::error::StoreError;
-use crate::usage::{Day, SeenUser, Sums, UsageRow, day};
-
-/// Between the parts of a row's name. Users' names have no control characters.
-const BETWEEN: char = '\u{1f}';
+use crate::usage::{BETWEEN, Day, SeenUser, Sums, UsageRow, day, row_name};
 
 impl Write<'_> {
     /// Counts what a turn changed.
@@ -113,13 +110,6 @@ fn counted(usage: Usage, task: &Task, posting: &Posting) -> Usage {
         Posting::Settled { released, .. } => usage.changed(task.windows, less(released)),
         Posting::Released { amount } => usage.changed(task.windows, less(amount)),
     }
-}
-
-/// User, key and model as one text.
-pub(crate) fn row_name(task: &Task) -> String {
-    let user = task.author.user.as_deref().unwrap_or_default();
-    let key = task.author.key.as_ref().map_or("", |key| key.as_str());
-    format!("{user}{BETWEEN}{key}{BETWEEN}{}", task.spec.model)
 }
 
 impl Embedded {

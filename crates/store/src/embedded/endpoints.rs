@@ -10,6 +10,7 @@ use super::Embedded;
 use super::table::{AccountRecord, Read, Write, encode, get, unavailable};
 use crate::audit::Actor;
 use crate::error::{StoreError, TenantError, refusals_are_answers};
+use crate::facts::endpoint_facts;
 use crate::outbox::{Cursor, DeliveryFilter};
 use crate::record::TenantView;
 
@@ -180,15 +181,6 @@ impl Read {
     }
 }
 
-/// What the audit trail keeps of an endpoint: nothing of its secrets.
-pub(crate) fn facts(endpoint: &Endpoint) -> Value {
-    json!({
-        "url": endpoint.url, "events": endpoint.events, "description": endpoint.description,
-        "disabled": endpoint.disabled.as_ref().map(|disabled| &disabled.why),
-        "secrets": endpoint.secrets.len(),
-    })
-}
-
 fn name(tenant: &TenantId, id: &EndpointId) -> String {
     format!("{tenant}/{id}")
 }
@@ -230,7 +222,7 @@ impl Write<'_> {
         }
         self.put_endpoint(endpoint)?;
         let target = name(&endpoint.tenant, &endpoint.id);
-        let facts = (Value::Null, facts(endpoint));
+        let facts = (Value::Null, endpoint_facts(endpoint));
         self.record(by, now, "endpoint.create", target, facts)?;
         Ok(())
     }
@@ -260,7 +252,7 @@ impl Write<'_> {
         } else {
             "endpoint.change"
         };
-        let facts = (facts(&before), facts(&endpoint));
+        let facts = (endpoint_facts(&before), endpoint_facts(&endpoint));
         self.record(by, now, action, name(tenant, id), facts)?;
         Ok(endpoint)
     }
@@ -293,7 +285,7 @@ impl Write<'_> {
             .map_err(unavailable)?;
         // What waits is claimed one by one, and given up.
         self.open_queue(tenant, id, false)?;
-        let facts = (facts(&endpoint), Value::Null);
+        let facts = (endpoint_facts(&endpoint), Value::Null);
         self.record(by, now, "endpoint.delete", name(tenant, id), facts)?;
         Ok(())
     }

@@ -1,14 +1,15 @@
 //! Tenants' keys.
 
-use evogate_models::{Credits, KeyId, TenantId, Timestamp};
+use evogate_models::{KeyId, TenantId, Timestamp};
 use redb::ReadableTable as _;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Embedded;
 use super::table::{Write, decode, encode, get, unavailable};
 use crate::admin::KeyChange;
 use crate::audit::Actor;
 use crate::error::{StoreError, TenantError, refusals_are_answers};
+use crate::facts::key_facts;
 use crate::record::KeyRecord;
 
 impl Embedded {
@@ -68,14 +69,6 @@ impl Embedded {
             Ok(key.filter(|key| key.accepts(digest, now)))
         })
     }
-}
-
-/// What the audit trail keeps of a key: nothing of its secrets.
-pub(crate) fn key_facts(key: &KeyRecord) -> Value {
-    json!({
-        "name": key.name, "user": key.user, "scopes": key.scopes, "expires": key.expires.map(Timestamp::seconds),
-        "credit_cap": key.credit_cap.map(Credits::to_decimal), "secrets": key.secrets.len(),
-    })
 }
 
 impl Write<'_> {

@@ -2,7 +2,7 @@
 
 use evogate_models::note::Note;
 use evogate_models::task::Task;
-use evogate_models::{TaskId, TenantId, UpstreamId, view};
+use evogate_models::{TaskId, TenantId, UpstreamId};
 use redb::ReadableTable as _;
 
 use super::Embedded;
@@ -43,7 +43,7 @@ impl Embedded {
                     continue;
                 }
                 let task: Task = decode(bytes.value())?;
-                if matches(&filter, &task) {
+                if filter.matches(&task) {
                     found.total = found.total.saturating_add(1);
                     if on_page {
                         found.tasks.push(task);
@@ -99,18 +99,4 @@ impl Embedded {
             }
         })
     }
-}
-
-pub(crate) fn matches(filter: &TaskFilter, task: &Task) -> bool {
-    filter
-        .status
-        .is_none_or(|status| view::shown(task) == status)
-        && filter
-            .kind
-            .as_ref()
-            .is_none_or(|kind| kind == task.spec.kind.as_str())
-        && filter
-            .model
-            .as_ref()
-            .is_none_or(|model| *model == task.spec.model)
 }

@@ -3,9 +3,7 @@
 use evogate_models::event::Event;
 use evogate_models::idempotency::{KeyRecord, RepeatRecord};
 use evogate_models::journal::Entry;
-use evogate_models::life::{
-    Books, KeyFate, LifeError, Turn, bind, deadline, news, results, submit,
-};
+use evogate_models::life::{Books, KeyFate, Turn, bind};
 use evogate_models::note::{Note, Step};
 use evogate_models::task::Task;
 use evogate_models::{TaskId, TenantId, Timestamp};
@@ -15,6 +13,7 @@ use super::Embedded;
 use super::table::{AccountRecord, Write, encode, get, unavailable};
 use crate::command::{TaskCommand, TaskOutcome};
 use crate::error::{StoreError, TurnError, refusals_are_answers};
+use crate::rule::{Ruled, apply};
 
 impl Embedded {
     pub(crate) async fn turn(
@@ -33,68 +32,6 @@ impl Embedded {
         self.write(move |tables| refusals_are_answers(tables.restore(&task, until, now)))
             .await?
     }
-}
-
-/// Asks the rule for `command`.
-pub(crate) fn apply(
-    books: Books,
-    command: &TaskCommand,
-    now: Timestamp,
-) -> Result<Ruled, LifeError> {
-    let turn = match command.clone() {
-        TaskCommand::Renew {
-            fence,
-            send_within,
-            lease,
-        } => submit::renew(books, fence, send_within, lease, now)?,
-        TaskCommand::Queue {
-            fence,
-            until,
-            why,
-            lease,
-        } => submit::queue(books, fence, until, why, lease, now)?,
-        TaskCommand::Refuse {
-            refusal,
-            temporary,
-            told,
-        } => submit::refuse(books, refusal, temporary, told, now)?,
-        TaskCommand::Unknown { fence, why, until } => {
-            submit::unknown(books, fence, why, until, now)?
-        }
-        TaskCommand::Bind {
-            report,
-            found,
-            window,
-        } => bind::bind(books, &report, found, window, now)?,
-        TaskCommand::News { report } => news::news(books, &report, now)?,
-        TaskCommand::InVain { fence, why } => news::in_vain(books, fence, why, now)?,
-        TaskCommand::Callback {
-            upstream,
-            refresh_after,
-        } => news::callback(books, upstream, refresh_after, now),
-        TaskCommand::WantCancel => {
-            let (turn, cancel) = news::want_cancel(books, now)?;
-            return Ok(Ruled {
-                turn,
-                cancel: Some(cancel),
-            });
-        }
-        TaskCommand::CancelSent { answer } => news::cancel_sent(books, answer, now),
-        TaskCommand::LeaseRanOut { unknown_deadline } => {
-            deadline::lease_ran_out(books, unknown_deadline, now)?
-        }
-        TaskCommand::Lose => deadline::lose(books, now)?,
-        TaskCommand::Expire => deadline::expire(books, now)?,
-        TaskCommand::HungUp => submit::hung_up(books, now),
-        TaskCommand::Fetched => results::fetched(books, now),
-        TaskCommand::Expiring { delivered } => results::expiring(books, delivered, now)?,
-    };
-    Ok(Ruled { turn, cancel: None })
-}
-
-pub(crate) struct Ruled {
-    pub(crate) turn: Turn,
-    pub(crate) cancel: Option<news::Cancel>,
 }
 
 impl Write<'_> {

@@ -15,10 +15,10 @@ use super::plan::Arguments;
 use super::reply::{bytes, list, maybe, pairs, text, texts};
 use super::script;
 use super::turn::ledger;
-use crate::admin::{AdminRecord, Grant, Granted, TenantChange};
+use crate::admin::{AdminRecord, Grant, GrantRecord, Granted, TenantChange};
 use crate::audit::Actor;
-use crate::embedded::{GrantRecord, admin_facts, tenant_facts};
 use crate::error::{StoreError, TenantError};
+use crate::facts::{admin_facts, tenant_facts};
 use crate::record::{Tenant, TenantView};
 
 /// How often a change is made anew because somebody else changed the same.

@@ -17,8 +17,8 @@ use super::reply::{maybe, pairs};
 use super::script;
 use super::turn::Facts;
 use crate::audit::Actor;
-use crate::embedded::endpoint_facts;
 use crate::error::{StoreError, TenantError};
+use crate::facts::endpoint_facts;
 
 /// How often a change is made anew because somebody else changed the same.
 const TRIES: u32 = 50;

@@ -14,8 +14,8 @@ use super::script;
 use super::turn::Facts;
 use crate::admin::KeyChange;
 use crate::audit::Actor;
-use crate::embedded::key_facts;
 use crate::error::{StoreError, TenantError};
+use crate::facts::key_facts;
 use crate::record::KeyRecord;
 
 const TRIES: u32 = 50;

@@ -12,9 +12,8 @@ use evogate_models::{Credits, Timestamp, UpstreamId};
 use super::endpoints::{Endpoints, joined};
 use super::key::{Layout, Place, upstream};
 use super::pack::{encode, number, or_none, pack, state};
-use crate::embedded::row_name;
 use crate::error::StoreError;
-use crate::usage::day;
+use crate::usage::{day, row_name};
 
 /// How a task is found again by the request that made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,6 @@ use super::key::{Place, upstream};
 use super::pack::{AccountRecord, Stored, corrupt, decode, number, pack};
 use super::reply::{Reply, list, maybe, text, texts};
 use super::{CHUNK, Redis, script};
-use crate::embedded::matches;
 use crate::error::StoreError;
 use crate::refused::{KEPT, Refused};
 use crate::store::{TaskFilter, TaskPage};
@@ -83,7 +82,7 @@ impl Redis {
         let size = usize::try_from(page_size).unwrap_or(usize::MAX);
         let first = u64::from(page.saturating_sub(1)).saturating_mul(u64::from(page_size));
         let mut found = TaskPage::default();
-        if filter.status.is_none() && filter.kind.is_none() && filter.model.is_none() {
+        if filter.is_everything() {
             let mut count = redis::cmd("ZCARD");
             count.arg(place.index());
             let total = super::reply::number(self.link.command(count).await?)?;
@@ -103,7 +102,7 @@ impl Redis {
             }
             seen = seen.saturating_add(ids.len() as u64);
             for task in self.tasks_of(tenant, ids).await? {
-                if matches(&filter, &task) {
+                if filter.matches(&task) {
                     if on_page.contains(&found.total) {
                         found.tasks.push(task);
                     }

@@ -15,8 +15,9 @@ use super::reply::{bytes, maybe};
 use super::script;
 use crate::audit::Actor;
 use crate::command::{TaskCommand, TaskOutcome};
-use crate::embedded::{Ruled, apply, task_facts};
 use crate::error::{StoreError, TurnError};
+use crate::facts::task_facts;
+use crate::rule::{Ruled, apply};
 
 /// How often a turn is made anew because the task moved on meanwhile.
 const TRIES: u32 = 50;

@@ -9,10 +9,7 @@ use super::pack::{corrupt, unpack};
 use super::reply::{pairs, text};
 use super::{CHUNK, Redis};
 use crate::error::StoreError;
-use crate::usage::{Day, KEPT, SeenUser, Sums, UsageRow, day};
-
-/// Between the parts of a row's name.
-const BETWEEN: char = '\u{1f}';
+use crate::usage::{BETWEEN, Day, KEPT, SeenUser, Sums, UsageRow, day};
 
 impl Redis {
     pub(crate) async fn usage(

@@ -1,0 +1,71 @@
+//! Which rule of `evogate_models::life` a command stands for: the same for every engine.
+
+use evogate_models::Timestamp;
+use evogate_models::life::{Books, LifeError, Turn, bind, deadline, news, results, submit};
+
+use crate::command::TaskCommand;
+
+/// What the rule answered.
+pub(crate) struct Ruled {
+    /// What is to be stored.
+    pub(crate) turn: Turn,
+    /// For [`TaskCommand::WantCancel`]: what is to be done about it.
+    pub(crate) cancel: Option<news::Cancel>,
+}
+
+/// Asks the rule for `command`.
+pub(crate) fn apply(
+    books: Books,
+    command: &TaskCommand,
+    now: Timestamp,
+) -> Result<Ruled, LifeError> {
+    let turn = match command.clone() {
+        TaskCommand::Renew {
+            fence,
+            send_within,
+            lease,
+        } => submit::renew(books, fence, send_within, lease, now)?,
+        TaskCommand::Queue {
+            fence,
+            until,
+            why,
+            lease,
+        } => submit::queue(books, fence, until, why, lease, now)?,
+        TaskCommand::Refuse {
+            refusal,
+            temporary,
+            told,
+        } => submit::refuse(books, refusal, temporary, told, now)?,
+        TaskCommand::Unknown { fence, why, until } => {
+            submit::unknown(books, fence, why, until, now)?
+        }
+        TaskCommand::Bind {
+            report,
+            found,
+            window,
+        } => bind::bind(books, &report, found, window, now)?,
+        TaskCommand::News { report } => news::news(books, &report, now)?,
+        TaskCommand::InVain { fence, why } => news::in_vain(books, fence, why, now)?,
+        TaskCommand::Callback {
+            upstream,
+            refresh_after,
+        } => news::callback(books, upstream, refresh_after, now),
+        TaskCommand::WantCancel => {
+            let (turn, cancel) = news::want_cancel(books, now)?;
+            return Ok(Ruled {
+                turn,
+                cancel: Some(cancel),
+            });
+        }
+        TaskCommand::CancelSent { answer } => news::cancel_sent(books, answer, now),
+        TaskCommand::LeaseRanOut { unknown_deadline } => {
+            deadline::lease_ran_out(books, unknown_deadline, now)?
+        }
+        TaskCommand::Lose => deadline::lose(books, now)?,
+        TaskCommand::Expire => deadline::expire(books, now)?,
+        TaskCommand::HungUp => submit::hung_up(books, now),
+        TaskCommand::Fetched => results::fetched(books, now),
+        TaskCommand::Expiring { delivered } => results::expiring(books, delivered, now)?,
+    };
+    Ok(Ruled { turn, cancel: None })
+}
