@@ -32,7 +32,7 @@ pub(super) fn disown(gateway: &Gateway, intent: &Intent) {
         };
         match persist(refuse).await {
             Ok(_) => {
-                tracing::info!(task = %id, %tenant, "a hold that nobody knew of was given back")
+                tracing::info!(task = %id, %tenant, "a hold that nobody knew of was given back");
             }
             Err(TurnError::NoTask) => tracing::info!(task = %id, %tenant, "no hold was taken"),
             Err(error) => tracing::error!(task = %id, %tenant, %error, "a hold was not given back"),
