@@ -20,6 +20,7 @@ mod keys;
 mod leave;
 mod outbox;
 mod query;
+mod queues;
 mod submit;
 mod table;
 mod turn;

@@ -10,7 +10,7 @@ use redb::{ReadOnlyTable, ReadableTable as _};
 use serde::de::DeserializeOwned;
 
 use super::Embedded;
-use super::outbox::lane;
+use super::queues::lane;
 use super::table::{AccountRecord, Bytes, LOSS_KEY, Owned, Read, Timed, decode, unavailable};
 use crate::dump::Dump;
 use crate::error::StoreError;

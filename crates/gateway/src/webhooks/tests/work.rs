@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evogate_models::delivery::{Attempt, DeliveryState, End};
+use rstest::rstest;
 use tokio::sync::Notify;
 
 use super::kit::{LEASE, Receiver, Reply, START, World, soon};
@@ -99,6 +100,38 @@ async fn endpoints_that_hang_do_not_slow_one_that_works() {
     }
     // The hung ones still hang.
     assert!(!world.background.finished(Duration::ZERO).await);
+    world.background.stop();
+}
+
+#[rstest]
+#[case::never_answers(Reply::Silence)]
+#[case::drips_its_head(Reply::Drip("HTTP/1.1 200 OK\r\nx-a: b".into()))]
+#[case::drips_its_body(Reply::Drip("HTTP/1.1 200 OK\r\ncontent-length: 999999\r\n\r\nx".into()))]
+#[case::floods(Reply::Flood("HTTP/1.1 200 OK\r\ncontent-length: 10000000000\r\n\r\n".into()))]
+#[case::resets(Reply::Hangup)]
+#[case::says_nonsense(Reply::Bytes("Hello!\r\n\r\n".into()))]
+#[case::redirects(Reply::with(307, "location: http://127.0.0.1:9/\r\n"))]
+#[case::is_gone(Reply::status(410))]
+#[case::asks_for_time(Reply::with(429, "retry-after: 3600\r\n"))]
+#[tokio::test]
+async fn whatever_one_receiver_does_another_gets_its_events_at_once(#[case] reply: Reply) {
+    let (mut world, _) = World::standing_still().await;
+    world.config.timeout = Duration::from_mins(2);
+    let mut nasty = Receiver::new(&[reply]).await;
+    let mut good = Receiver::new(&[Reply::status(200)]).await;
+    for n in 0..20 {
+        world.tell(&nasty.url(&format!("/{n}"))).await;
+        world.tell(&nasty.url("/busy")).await;
+    }
+    world.work();
+    nasty.next().await;
+    for n in 0..20 {
+        world.tell(&good.url(&format!("/{n}"))).await;
+    }
+    for _ in 0..20 {
+        let sent = tokio::time::timeout(Duration::from_secs(5), good.next());
+        sent.await.expect("sooner than anything times out");
+    }
     world.background.stop();
 }
 
