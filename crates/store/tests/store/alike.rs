@@ -1,5 +1,6 @@
 //! Two engines that are given the same commands answer the same and keep the same: the embedded one, which
-//! says what is meant, and Redis.
+//! says what is meant, and Redis. Every answer is compared, and after each step all tenants with their
+//! accounts and counters; after every tenth, everything that is kept.
 //!
 //! `EVOGATE_STORE_ALIKE` asks for more cases than the usual; a case that fails is kept as a seed beside
 //! this file, and runs first from then on.
@@ -94,6 +95,8 @@ impl Pair {
         };
         self.cast.heard(&meant);
         prop_assert_eq!(&sorted(meant), &sorted(given), "{:?}", step);
+        let meant = self.embedded.store().tenants().await.unwrap();
+        prop_assert_eq!(meant, self.redis.tenants().await.unwrap(), "{:?}", step);
         self.steps += 1;
         if self.steps.is_multiple_of(WHOLE) {
             self.compare().await?;
@@ -169,6 +172,7 @@ fn config() -> ProptestConfig {
     let cases = std::env::var("EVOGATE_STORE_ALIKE").ok();
     ProptestConfig {
         cases: cases.and_then(|cases| cases.parse().ok()).unwrap_or(CASES),
+        source_file: Some(file!()),
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("seeds"))),
         max_shrink_iters: 2_000,
         ..ProptestConfig::default()
