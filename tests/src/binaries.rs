@@ -24,6 +24,27 @@ pub fn binary(name: &str) -> PathBuf {
     folder.join(name)
 }
 
+/// Makes sure that the gateway's fail points are in the binary: a plain `cargo build` leaves them out.
+pub(crate) fn require_fail_points() {
+    static SEEN: OnceLock<()> = OnceLock::new();
+    SEEN.get_or_init(|| {
+        let evogate = binary("evogate");
+        let has_them = || {
+            let mut search = Command::new("grep");
+            search.args(["-qaF", "EVOGATE_FAIL_POINT"]).arg(&evogate);
+            search.status().is_ok_and(|status| status.success())
+        };
+        if !has_them() && env::var_os(FOLDER).is_none() {
+            build(&profile_folder());
+        }
+        assert!(
+            has_them(),
+            "{} was built without the feature `failpoints`",
+            evogate.display()
+        );
+    });
+}
+
 /// The folder that cargo puts things for us into: `target`, whatever its name.
 pub(crate) fn target_folder() -> PathBuf {
     profile_folder()
@@ -76,7 +97,8 @@ fn is_stale(binary: &Path) -> bool {
 fn build(folder: &Path) {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // The same selection as in `tests/run`: another one has other features, and rebuilds the world.
-    cargo.args(["build", "--workspace", "--bins", "--tests", "--target-dir"]);
+    cargo.args(["build", "--workspace", "--bins", "--tests"]);
+    cargo.args(["--features", "evogate/failpoints", "--target-dir"]);
     cargo
         .arg(folder.parent().expect("a target folder"))
         .current_dir(workspace());

@@ -6,15 +6,17 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::answer::Answer;
-use crate::binaries::binary;
+use crate::binaries::{binary, require_fail_points};
 use crate::callers::{Anonymous, Caller};
 use crate::process::Process;
 use crate::proxy::Proxy;
-use crate::wait::until;
+use crate::wait::{until, until_within};
 
 /// Settings by their dotted keys: `submit.answer_within`.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +33,16 @@ impl Settings {
         self.0.remove(key);
     }
 
+    /// Is it set?
+    pub fn is_set(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+
+    /// Is it set to this?
+    pub fn is(&self, key: &str, value: &str) -> bool {
+        self.0.get(key).is_some_and(|set| set == value)
+    }
+
     /// As a settings file. JSON's texts, numbers and lists are TOML's too.
     pub fn toml(&self) -> String {
         self.0.iter().fold(String::new(), |mut file, (key, value)| {
@@ -40,6 +52,11 @@ impl Settings {
     }
 }
 
+/// How long it may take until a gateway passes a point of its own end.
+const DYING: Duration = Duration::from_mins(1);
+
+/// The setting that tells EvoLink where to call back.
+pub(crate) const PUBLIC_URL: &str = "public_url";
 /// The `public_url` that stands for the address of this kit's own proxy.
 pub(crate) const OURS: &str = "ours";
 
@@ -50,8 +67,10 @@ pub struct Gateway {
     pub settings: Settings,
     /// The address that stays, for clients.
     pub front: Proxy,
-    /// The one for EvoLink's callbacks: `public_url`.
-    pub callbacks: Proxy,
+    /// The one for EvoLink's callbacks: `public_url`. Replicas share one, which reaches any of them.
+    pub callbacks: Arc<Proxy>,
+    /// The point at which it ends itself after its next start, once (the gateway's `failpoint.rs`).
+    pub fail_point: Option<String>,
     folder: PathBuf,
     running: Option<Running>,
 }
@@ -61,18 +80,23 @@ struct Running {
     process: Process,
     api: SocketAddr,
     ops: SocketAddr,
+    callbacks: SocketAddr,
 }
 
 impl Gateway {
     /// Starts one that keeps everything in `folder`.
     pub async fn start(folder: &Path, settings: Settings) -> Self {
-        let (front, callbacks) = (Proxy::start().await, Proxy::start().await);
-        let folder = folder.to_owned();
+        Self::replica(folder, settings, Arc::new(Proxy::start().await)).await
+    }
+
+    /// Starts one that shares the address for callbacks with others.
+    pub async fn replica(folder: &Path, settings: Settings, callbacks: Arc<Proxy>) -> Self {
         let mut gateway = Self {
             settings,
-            front,
+            front: Proxy::start().await,
             callbacks,
-            folder,
+            fail_point: None,
+            folder: folder.to_owned(),
             running: None,
         };
         gateway.restart().await;
@@ -101,20 +125,7 @@ impl Gateway {
 
     /// Starts it (again), and waits until it is ready.
     pub async fn restart(&mut self) {
-        self.running = None;
-        let file = self.folder.join("evogate.toml");
-        let mut settings = self.settings.clone();
-        if settings.0.get("public_url").is_some_and(|url| url == OURS) {
-            settings.set("public_url", self.callbacks.url());
-        }
-        fs::write(&file, settings.toml()).expect("a settings file");
-        let mut command = Process::command(&binary("evogate"));
-        command
-            .args(["serve", "--config"])
-            .arg(&file)
-            .current_dir(&self.folder);
-        let before = self.log().len();
-        let mut process = Process::start("evogate", command, &self.folder);
+        let (mut process, before) = self.launch();
         let mut address = async |name| {
             let what = format!("where its {name} listener is");
             process.says(&what, before, |log| listener(log, name)).await
@@ -125,8 +136,13 @@ impl Gateway {
             None => api,
         };
         self.front.lead_to(Some(api));
-        self.callbacks.lead_to(Some(callbacks));
-        self.running = Some(Running { process, api, ops });
+        self.callbacks.lead_also_to(callbacks);
+        self.running = Some(Running {
+            process,
+            api,
+            ops,
+            callbacks,
+        });
         let ops = self.ops();
         until("the gateway is ready", async || {
             let answer = ops
@@ -136,6 +152,55 @@ impl Gateway {
             (answer.status == 200).then_some(())
         })
         .await;
+    }
+
+    /// Starts it (again) to end itself at this point (the gateway's `failpoint.rs`), and waits until it has.
+    pub async fn die_at(&mut self, point: &str) {
+        self.fail_point = Some(point.to_owned());
+        let (mut process, before) = self.launch();
+        // It may end before it is ready, and before it says where it listens.
+        let mut led = None;
+        let status = until_within(DYING, &format!("it ends at {point}"), async || {
+            if led.is_none() {
+                let log = self.log();
+                led = listener(log.get(before..).unwrap_or_default(), "api");
+                if let Some(api) = led {
+                    self.front.lead_to(Some(api));
+                    self.callbacks.lead_also_to(api);
+                }
+            }
+            process.has_ended()
+        })
+        .await;
+        assert!(!status.success(), "it ended by itself, with {status}");
+        if let Some(api) = led {
+            self.callbacks.lead_no_longer_to(api);
+        }
+        self.front.lead_to(None);
+    }
+
+    /// Starts the process. Answers also how much was in the log before.
+    fn launch(&mut self) -> (Process, usize) {
+        if self.running.is_some() {
+            self.is_gone();
+        }
+        let file = self.folder.join("evogate.toml");
+        let mut settings = self.settings.clone();
+        if settings.is(PUBLIC_URL, OURS) {
+            settings.set(PUBLIC_URL, self.callbacks.url());
+        }
+        fs::write(&file, settings.toml()).expect("a settings file");
+        let mut command = Process::command(&binary("evogate"));
+        command
+            .args(["serve", "--config"])
+            .arg(&file)
+            .current_dir(&self.folder);
+        if let Some(point) = self.fail_point.take() {
+            require_fail_points();
+            command.env("EVOGATE_FAIL_POINT", point);
+        }
+        let before = self.log().len();
+        (Process::start("evogate", command, &self.folder), before)
     }
 
     /// Stops it, changes these settings, and starts it again.
@@ -151,6 +216,16 @@ impl Gateway {
     pub fn kill(&mut self) {
         self.running_mut().process.kill();
         self.is_gone();
+    }
+
+    /// SIGSTOP.
+    pub fn pause(&self) {
+        self.running().process.pause();
+    }
+
+    /// SIGCONT.
+    pub fn resume(&self) {
+        self.running().process.resume();
     }
 
     /// SIGTERM.
@@ -186,9 +261,11 @@ impl Gateway {
     }
 
     fn is_gone(&mut self) {
-        self.running = None;
-        for proxy in [&self.front, &self.callbacks] {
-            proxy.lead_to(None);
+        if let Some(running) = self.running.take() {
+            self.callbacks.lead_no_longer_to(running.callbacks);
+        }
+        self.front.lead_to(None);
+        for proxy in [&self.front, &*self.callbacks] {
             proxy.cut_all();
         }
     }

@@ -1,7 +1,7 @@
 //! The test kit: it starts the real binaries on free loopback ports, talks to them as tenants, admins
 //! and EvoLink would, and at the end of a test compares the tenants' books with the simulator's bill.
 //!
-//! - [`Rig`]: a simulator, a gateway in front of it, and a tenant with credits
+//! - [`Rig`]: a simulator, a gateway (or several, on one Redis) in front of it, and a tenant with credits
 //! - [`Dev`]: `evogate dev`, for what it promises
 //! - [`Tenant`], [`Admin`], [`Anonymous`]: who calls is a type
 //! - [`Simulator`]: faults by rule, the journal of what it was asked, its account

@@ -96,6 +96,16 @@ impl Process {
         self.signal("INT");
     }
 
+    /// SIGSTOP: it stands still where it is.
+    pub fn pause(&self) {
+        self.signal("STOP");
+    }
+
+    /// SIGCONT: it goes on, and knows nothing of the time between.
+    pub fn resume(&self) {
+        self.signal("CONT");
+    }
+
     fn signal(&self, name: &str) {
         // The shell's own `kill`: a small machine may have no other.
         let script = format!("kill -{name} {}", self.id());
@@ -105,6 +115,11 @@ impl Process {
             "{} got no signal",
             self.name
         );
+    }
+
+    /// How it ended, if it has.
+    pub fn has_ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("its status")
     }
 
     /// SIGKILL: it ends where it stands.

@@ -2,7 +2,8 @@
 //! connections are cut, slowed down or left hanging.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -37,7 +38,9 @@ const LINGER: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 struct Shared {
     address: SocketAddr,
-    target: Mutex<Option<SocketAddr>>,
+    /// What is behind it: each connection begins with the next one.
+    targets: Mutex<Vec<SocketAddr>>,
+    turn: AtomicUsize,
     way: watch::Sender<Way>,
     /// Counts up when all connections are to be cut.
     cut: watch::Sender<u64>,
@@ -56,7 +59,8 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let shared = Arc::new(Shared {
             address: listener.local_addr().expect("its address"),
-            target: Mutex::default(),
+            targets: Mutex::default(),
+            turn: AtomicUsize::default(),
             way: watch::Sender::default(),
             cut: watch::Sender::default(),
         });
@@ -68,6 +72,11 @@ impl Proxy {
         proxy
     }
 
+    /// Its address.
+    pub fn address(&self) -> SocketAddr {
+        self.shared.address
+    }
+
     /// Its address, as the beginning of a URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.shared.address)
@@ -75,11 +84,17 @@ impl Proxy {
 
     /// What is behind it from now on.
     pub fn lead_to(&self, target: Option<SocketAddr>) {
-        *self
-            .shared
-            .target
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = target;
+        *self.shared.targets() = target.into_iter().collect();
+    }
+
+    /// This one is behind it from now on too.
+    pub fn lead_also_to(&self, target: SocketAddr) {
+        self.shared.targets().push(target);
+    }
+
+    /// This one is no longer.
+    pub fn lead_no_longer_to(&self, target: SocketAddr) {
+        self.shared.targets().retain(|other| *other != target);
     }
 
     /// Treats connections like this from now on, also those that are open.
@@ -157,11 +172,10 @@ impl Shared {
     }
 
     async fn connect(&self, client: TcpStream) {
-        let target = *self.target.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(target) = target.filter(|_| self.way() != Way::Close) else {
+        if self.way() == Way::Close {
             return;
-        };
-        let Ok(server) = TcpStream::connect(target).await else {
+        }
+        let Some(server) = self.server().await else {
             return;
         };
         let _ = (client.set_nodelay(true), server.set_nodelay(true));
@@ -206,6 +220,26 @@ impl Shared {
             // The client's end is passed on, and the server decides.
             () = async { (&mut asking).await; std::future::pending().await } => {}
         }
+    }
+
+    /// A connection to the next of those behind it that can be reached.
+    async fn server(&self) -> Option<TcpStream> {
+        let mut targets = self.targets().clone();
+        if targets.is_empty() {
+            return None;
+        }
+        let first = self.turn.fetch_add(1, Ordering::Relaxed) % targets.len();
+        targets.rotate_left(first);
+        for target in targets {
+            if let Ok(server) = TcpStream::connect(target).await {
+                return Some(server);
+            }
+        }
+        None
+    }
+
+    fn targets(&self) -> MutexGuard<'_, Vec<SocketAddr>> {
+        self.targets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn way(&self) -> Way {

@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
+use evogate_redis_kit::{Options, Server};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::callers::{Admin, Anonymous, Tenant};
-use crate::gateway::{Gateway, OURS, Settings};
+use crate::gateway::{Gateway, OURS, PUBLIC_URL, Settings};
 use crate::proxy::Proxy;
 use crate::simulator::{Simulator, SimulatorProcess};
 
@@ -18,11 +20,31 @@ pub const ADMIN_KEY: &str = "admin-8e1f60d2c94b4f7aa3d5";
 /// Authenticates callbacks.
 pub const CALLBACKS_SECRET: &str = "f0c2b6a1d94e4c35a77188e2b05d13c9";
 
+/// Where the gateways keep everything.
+const STORE_URL: &str = "store.url";
+
+/// Names the engine of rigs that don't say which one they want: `redis`, or `embedded`.
+const STORE: &str = "EVOGATE_TEST_STORE";
+
+fn on_redis_by_default() -> bool {
+    match std::env::var(STORE).as_deref() {
+        Err(_) | Ok("" | "embedded") => false,
+        Ok("redis") => true,
+        Ok(other) => panic!("{STORE} is redis or embedded, not {other}"),
+    }
+}
+
 /// A running set. Dropped, everything ends.
 #[derive(Debug)]
 pub struct Rig {
     /// The gateway.
     pub gateway: Gateway,
+    /// More of them on the same Redis, where the builder was asked for replicas.
+    pub others: Vec<Gateway>,
+    /// The Redis that they keep everything in, where it is not the embedded store.
+    pub redis: Option<Server>,
+    /// Between the gateways and Redis, where the builder was asked for it.
+    pub store: Option<Proxy>,
     /// The fake EvoLink behind it.
     pub sim: Simulator,
     /// Between the two, where the builder was asked for it.
@@ -52,6 +74,11 @@ impl Rig {
         Anonymous::at(self.gateway.url())
     }
 
+    /// The Redis, which must be there.
+    pub fn redis(&mut self) -> &mut Server {
+        self.redis.as_mut().expect("a rig on Redis")
+    }
+
     /// Where everything is kept.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -65,6 +92,9 @@ pub struct RigBuilder {
     sim_speed: f64,
     sim_arguments: Vec<String>,
     upstream_proxy: bool,
+    redis: Option<Options>,
+    store_proxy: bool,
+    replicas: usize,
 }
 
 impl RigBuilder {
@@ -73,12 +103,11 @@ impl RigBuilder {
         for (key, value) in [
             ("listen.api", "127.0.0.1:0"),
             ("listen.ops", "127.0.0.1:0"),
-            ("public_url", OURS),
+            (PUBLIC_URL, OURS),
             ("callbacks.secret", CALLBACKS_SECRET),
             ("evolink.api_key", EVOLINK_KEY),
             ("admin.bootstrap_key", ADMIN_KEY),
             ("reads.refresh_after", "100ms"),
-            ("store.url", "embedded:evogate.redb"),
         ] {
             settings.set(key, value);
         }
@@ -93,6 +122,33 @@ impl RigBuilder {
             sim_speed: 500.0,
             sim_arguments: Vec::new(),
             upstream_proxy: false,
+            redis: on_redis_by_default().then(Options::default),
+            store_proxy: false,
+            replicas: 1,
+        }
+    }
+
+    /// On a private Redis: an append-only file that is written through before every answer.
+    #[must_use]
+    pub fn on_redis(mut self) -> Self {
+        self.redis.get_or_insert_default();
+        self
+    }
+
+    /// On a private Redis behind a proxy.
+    #[must_use]
+    pub fn with_store_proxy(mut self) -> Self {
+        self.redis = Some(Options::default().on_port());
+        self.store_proxy = true;
+        self
+    }
+
+    /// So many gateways on one private Redis. EvoLink's callbacks reach any of them.
+    #[must_use]
+    pub fn replicas(self, count: usize) -> Self {
+        Self {
+            replicas: count,
+            ..self.on_redis()
         }
     }
 
@@ -106,7 +162,7 @@ impl RigBuilder {
     /// No callback URL is given to EvoLink: tasks are found by polling alone.
     #[must_use]
     pub fn without_callbacks(mut self) -> Self {
-        self.settings.unset("public_url");
+        self.settings.unset(PUBLIC_URL);
         self.settings.unset("callbacks.secret");
         self
     }
@@ -140,7 +196,27 @@ impl RigBuilder {
             sim_speed,
             mut sim_arguments,
             upstream_proxy,
+            redis,
+            store_proxy,
+            replicas,
         } = self;
+        let (mut server, mut store) = (None, None);
+        if !settings.is_set(STORE_URL) {
+            if let Some(options) = redis {
+                let redis = Server::with(options);
+                let mut url = redis.url();
+                if store_proxy {
+                    let proxy = Proxy::start().await;
+                    proxy.lead_to(Some(([127, 0, 0, 1], redis.port()).into()));
+                    url = format!("redis://{}", proxy.address());
+                    store = Some(proxy);
+                }
+                settings.set(STORE_URL, url);
+                server = Some(redis);
+            } else {
+                settings.set(STORE_URL, "embedded:evogate.redb");
+            }
+        }
         let upstream = if upstream_proxy {
             Some(Proxy::start().await)
         } else {
@@ -162,11 +238,24 @@ impl RigBuilder {
             base = proxy.url();
         }
         settings.set("evolink.base_url", format!("{base}/v1"));
-        let gateway = Gateway::start(folder.path(), settings).await;
+        let gateway = Gateway::start(folder.path(), settings.clone()).await;
+        if settings.is(PUBLIC_URL, OURS) {
+            settings.set(PUBLIC_URL, gateway.callbacks.url());
+        }
+        let mut others = Vec::new();
+        for number in 2..=replicas {
+            let own = folder.path().join(format!("replica-{number}"));
+            std::fs::create_dir(&own).expect("a folder");
+            let callbacks = Arc::clone(&gateway.callbacks);
+            others.push(Gateway::replica(&own, settings.clone(), callbacks).await);
+        }
         let admin = Admin::at(&gateway.url(), ADMIN_KEY);
         let team = admin.tenant("team", "1000").await;
         Rig {
             gateway,
+            others,
+            redis: server,
+            store,
             sim,
             upstream,
             admin,

@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use crate::body;
 use crate::context::Context;
 use crate::error::ApiError;
+use crate::failpoint;
 use crate::metrics::CALLBACKS;
 use crate::openapi::{refusals, schemas};
 use crate::path::Segment;
@@ -64,6 +65,7 @@ pub async fn receive(
         upstream: upstream.clone(),
         refresh_after,
     };
+    failpoint::pass("callback.before_mark");
     let marked = match gateway
         .store
         .turn(&claims.tenant, &claims.task, mark())

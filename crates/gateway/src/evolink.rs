@@ -31,7 +31,7 @@ use reqwest::{Client, ClientBuilder, RequestBuilder};
 use serde_json::json;
 use url::Url;
 
-use crate::config;
+use crate::{config, failpoint};
 
 pub use client::EvoLinkError;
 pub use lists::{Account, ListEntry, ListPage, Pot};
@@ -168,7 +168,8 @@ impl EvoLink {
             .header(CONTENT_TYPE, "application/json")
             .header("idempotency-key", call.idempotency_key)
             .headers(call.trace.headers())
-            .body(reqwest::Body::wrap(body));
+            .body(reqwest::Body::wrap(failpoint::on_the_wire(body)));
+        failpoint::pass("submit.before_connect");
         let outcome = match exchange(request, TASK).await {
             Ok(answer) => SubmitOutcome::answered(&answer, self.now()),
             Err(broken) => SubmitOutcome::broken(broken),

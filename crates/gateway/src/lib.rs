@@ -23,6 +23,7 @@ pub mod endpoints;
 pub mod envelope;
 pub mod error;
 pub mod evolink;
+pub mod failpoint;
 pub mod headers;
 pub mod heal;
 pub mod keys;

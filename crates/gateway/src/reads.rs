@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use crate::error::ApiError;
 use crate::evolink::{ReadOutcome, Trace};
+use crate::failpoint;
 use crate::metrics::{TASK_READS, TASKS_MISSING};
 use crate::state::Gateway;
 
@@ -197,6 +198,9 @@ pub async fn ask(gateway: &Gateway, task: &Task, trace: &Trace) -> Option<Task> 
     let upstream = task.upstream.as_ref()?;
     match gateway.evolink.read(upstream, trace).await {
         ReadOutcome::Task(report) => {
+            if report.status.is_terminal() {
+                failpoint::pass("read.before_settle");
+            }
             let command = TaskCommand::News { report: *report };
             match gateway.store.turn(&task.tenant, &task.id, command).await {
                 Ok(outcome) => {

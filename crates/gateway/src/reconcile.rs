@@ -20,6 +20,7 @@ use governor::DefaultDirectRateLimiter;
 use governor::Quota;
 
 use crate::evolink::{CancelOutcome, ReadOutcome, Trace};
+use crate::failpoint;
 use crate::heal;
 use crate::metrics::{TASKS_ENDED, TASKS_MISSING};
 use crate::state::Gateway;
@@ -154,6 +155,7 @@ async fn batch(
 
 /// Looks at one claimed task.
 async fn look(gateway: &Gateway, task: Task, limiter: &DefaultDirectRateLimiter) {
+    failpoint::pass("worker.claimed");
     let now = gateway.store.now();
     match &task.state {
         State::Submitting { .. } | State::Queued { .. } => {
@@ -261,6 +263,7 @@ async fn read(gateway: &Gateway, task: &Task, limiter: &DefaultDirectRateLimiter
         return;
     };
     limiter.until_ready().await;
+    failpoint::pass("read.before");
     let why = match gateway.evolink.read(upstream, &Trace::default()).await {
         ReadOutcome::Task(report) => return news(gateway, task, *report).await,
         ReadOutcome::NotFound => {
@@ -278,6 +281,9 @@ async fn read(gateway: &Gateway, task: &Task, limiter: &DefaultDirectRateLimiter
 }
 
 async fn news(gateway: &Gateway, task: &Task, report: Report) {
+    if report.status.is_terminal() {
+        failpoint::pass("read.before_settle");
+    }
     turn(gateway, task, TaskCommand::News { report }).await;
 }
 

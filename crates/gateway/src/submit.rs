@@ -20,6 +20,7 @@ use jiff::tz::TimeZone;
 
 use crate::context::Context;
 use crate::error::ApiError;
+use crate::failpoint;
 use crate::state::Gateway;
 use crate::submit::desk::Desk;
 use crate::token::Claims;
@@ -118,6 +119,7 @@ async fn hold_and_send(
     let permit = gateway.breaker.permit();
     let durable = gateway.durability.admits() && !gateway.recovery.is_under_way();
     let may_create = permit.is_ok() && durable && !gateway.background.is_stopping();
+    failpoint::pass("submit.before_hold");
     let held = match hold(gateway, &mut intent, policy, may_create).await {
         Ok(held) => held,
         Err(SubmitError::NotNow) => {
@@ -152,6 +154,7 @@ async fn hold_and_send(
     let Ok(permit) = permit else {
         return Err(ApiError::internal(&"a hold without a permit"));
     };
+    failpoint::pass("submit.held");
     desk.publish(gateway, &task, account.available, rate);
     drive::Drive {
         gateway,

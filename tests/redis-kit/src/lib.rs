@@ -5,7 +5,8 @@
 //! limit. Everything here blocks: a server is ready within a few hundredths of a second.
 //!
 //! `EVOGATE_TEST_REDIS_SERVER` names another server binary than the `redis-server` on the path (Redis of
-//! another version, or Valkey). A gateway of the test kit is put on a server by its setting:
+//! another version, or Valkey). A rig of the test kit brings a server of its own
+//! (`Rig::builder().on_redis()`, `.replicas(2)`), or is put on this one:
 //! `Rig::builder().set("store.url", server.url())`.
 
 mod certificates;

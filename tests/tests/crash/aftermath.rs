@@ -7,26 +7,28 @@ use serde_json::{Value, json};
 
 use crate::HEALING;
 
-/// All of a tenant's tasks.
-async fn tasks(team: &Tenant) -> Vec<Value> {
+/// All of these tenants' tasks.
+async fn tasks(teams: &[Tenant]) -> Vec<Value> {
     let mut all = Vec::new();
-    for page in 1.. {
-        let list = team
-            .get(&format!("/v1/tasks?page={page}&page_size=100"))
-            .await
-            .ok();
-        let data = list["data"].as_array().unwrap();
-        if data.is_empty() {
-            break;
+    for team in teams {
+        for page in 1.. {
+            let list = team
+                .get(&format!("/v1/tasks?page={page}&page_size=100"))
+                .await
+                .ok();
+            let data = list["data"].as_array().unwrap();
+            if data.is_empty() {
+                break;
+            }
+            all.extend(data.iter().cloned());
         }
-        all.extend(data.iter().cloned());
     }
     all
 }
 
-pub(crate) async fn nothing_is_open(rig: &Rig) {
+pub(crate) async fn nothing_is_open(rig: &Rig, teams: &[Tenant]) {
     until_within(HEALING, "every task has ended", async || {
-        let open = tasks(&rig.team).await;
+        let open = tasks(teams).await;
         let open = open
             .iter()
             .filter(|task| matches!(task["status"].as_str(), Some("pending" | "processing")));
@@ -50,8 +52,11 @@ pub(crate) async fn learn_the_rest(rig: &Rig) {
     }
 }
 
-pub(crate) async fn assert_every_job_is_ours_and_no_keyed_wish_was_made_twice(rig: &Rig) {
-    let tasks = tasks(&rig.team).await;
+pub(crate) async fn assert_every_job_is_ours_and_no_keyed_wish_was_made_twice(
+    rig: &Rig,
+    teams: &[Tenant],
+) {
+    let tasks = tasks(teams).await;
     let ours: BTreeSet<&str> = tasks
         .iter()
         .filter_map(|task| task["id"].as_str())
@@ -76,20 +81,21 @@ pub(crate) async fn assert_every_job_is_ours_and_no_keyed_wish_was_made_twice(ri
 }
 
 /// At least once, and under one id: for every task with a `callback_url` that EvoLink took.
-pub(crate) async fn assert_every_end_was_told(rig: &Rig, receiver: &Receiver) {
+pub(crate) async fn assert_every_end_was_told(rig: &Rig, teams: &[Tenant], receiver: &Receiver) {
     let mut expected = BTreeSet::new();
-    for task in tasks(&rig.team).await {
-        let id = task["id"].as_str().unwrap();
-        let timeline = rig.team.timeline(id).await;
-        let from_worker = rig.sim.jobs_by_key().await;
-        let told = timeline["state"] != "rejected"
-            && from_worker.get(id).is_some_and(|jobs| {
-                jobs[0]["prompt"]
-                    .as_str()
-                    .is_some_and(|prompt| prompt.contains("worker"))
-            });
-        if told {
-            expected.insert(id.to_owned());
+    let jobs = rig.sim.jobs_by_key().await;
+    let of_a_worker = |id: &str| {
+        jobs.get(id).is_some_and(|jobs| {
+            let prompt = jobs[0]["prompt"].as_str();
+            prompt.is_some_and(|prompt| prompt.contains("worker"))
+        })
+    };
+    for team in teams {
+        for task in tasks(std::slice::from_ref(team)).await {
+            let id = task["id"].as_str().unwrap();
+            if of_a_worker(id) && team.state(id).await != "rejected" {
+                expected.insert(id.to_owned());
+            }
         }
     }
     until_within(HEALING, "every end was told", async || {

@@ -1,11 +1,15 @@
 //! The gateway is killed twenty times at random moments, under load, in front of an EvoLink that fails
-//! in every way it can. Afterwards the books agree to the micro-credit.
+//! in every way it can. Afterwards the books agree to the micro-credit. [`points`] kills one of two gateways
+//! on Redis at each named point of a task's life, [`store`] kills Redis and breaks the connections to it.
 //!
 //! The moments come from a seed, which is printed; `EVOGATE_TEST_SEED` repeats them (what the machine
 //! makes of them still differs). `EVOGATE_TEST_KILLS` sets how many there are.
 
 mod aftermath;
 mod load;
+mod points;
+mod scene;
+mod store;
 
 use std::env;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -65,6 +69,7 @@ async fn twenty_kills_under_load_lose_no_credit_no_task_and_no_webhook() {
 
     let (over, done) = (AtomicBool::new(false), AtomicUsize::new(0));
     let team = rig.team.clone();
+    let teams = [team.clone()];
     let workers: Vec<Worker> = (0..WORKERS)
         .map(|number| Worker {
             number,
@@ -105,9 +110,9 @@ async fn twenty_kills_under_load_lose_no_credit_no_task_and_no_webhook() {
     assert!(created > 20, "there was load: {created} creates");
 
     rig.sim.behave().await;
-    nothing_is_open(&rig).await;
+    nothing_is_open(&rig, &teams).await;
     learn_the_rest(&rig).await;
     assert_books_within(HEALING, &rig.admin, &rig.sim).await;
-    assert_every_job_is_ours_and_no_keyed_wish_was_made_twice(&rig).await;
-    assert_every_end_was_told(&rig, &receiver).await;
+    assert_every_job_is_ours_and_no_keyed_wish_was_made_twice(&rig, &teams).await;
+    assert_every_end_was_told(&rig, &teams, &receiver).await;
 }

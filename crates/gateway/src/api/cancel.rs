@@ -13,6 +13,7 @@ use crate::auth::{Generate, Scoped};
 use crate::context::Context;
 use crate::error::ApiError;
 use crate::evolink::{CancelOutcome, Trace};
+use crate::failpoint;
 use crate::openapi::{answers, refusals};
 use crate::reads;
 use crate::reconcile;
@@ -47,6 +48,7 @@ pub async fn post(
     if outcome.cancel != Some(Cancel::Ask) {
         return Ok(task_answer(&outcome.task));
     }
+    failpoint::pass("cancel.wanted");
     // The wish is stored, so a client that leaves now changes nothing; neither must a slow EvoLink
     // keep this one.
     let (worker, task, trace) = (gateway.clone(), outcome.task.clone(), context.trace());
@@ -87,6 +89,7 @@ async fn ask(
         return (None, None);
     };
     let answer = gateway.evolink.cancel(upstream, trace).await;
+    failpoint::pass("cancel.sent");
     let sent = TaskCommand::CancelSent {
         answer: reconcile::describe(&answer),
     };

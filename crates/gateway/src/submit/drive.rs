@@ -18,6 +18,7 @@ use super::{Answer, LEASE, NOT_ANSWERING, SEND_WITHIN, count, log_store, seconds
 use crate::breaker::Permit;
 use crate::error::ApiError;
 use crate::evolink::{ReadOutcome, SubmitCall, SubmitOutcome, Trace};
+use crate::failpoint;
 use crate::state::Gateway;
 
 /// How often a submit that surely did not reach EvoLink is sent.
@@ -179,6 +180,7 @@ impl Drive<'_> {
     /// bind is tried on.
     async fn accepted(&self, task: Task, report: Report, found: Found) -> Done {
         count("accepted");
+        failpoint::pass("submit.answered");
         let bind = || TaskCommand::Bind {
             report: report.clone(),
             found,
@@ -186,6 +188,7 @@ impl Drive<'_> {
         };
         let answer = match self.bind(&task, bind()).await {
             Ok(outcome) => {
+                failpoint::pass("submit.bound");
                 alarm(&outcome, &report);
                 self.answer(outcome)
             }

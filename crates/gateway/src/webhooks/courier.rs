@@ -16,6 +16,7 @@ use super::guard::{GuardedClient, explain};
 use super::retry_after::retry_after;
 use super::signature::signatures;
 use super::{SigningKey, Vault};
+use crate::failpoint;
 use crate::metrics::{
     WEBHOOK_DELIVERIES, WEBHOOK_ENDPOINTS_DISABLED, WEBHOOK_LAG_SECONDS, WEBHOOK_SECONDS,
 };
@@ -72,6 +73,7 @@ impl Courier {
     /// Makes one attempt and records it. What can't be recorded is sent again when its lease ends,
     /// under the same id.
     pub(super) async fn deliver(&self, claimed: &Claimed) -> Report {
+        failpoint::pass("webhook.claimed");
         let (event, delivery) = (&claimed.event, &claimed.delivery);
         let keys = match self.keys(claimed).await {
             Ok(keys) => keys,
@@ -105,6 +107,7 @@ impl Courier {
             answer: text,
             error,
         };
+        failpoint::pass("webhook.sent");
         let recorded = self.record(delivery, &attempt, end).await;
         if let Some(recorded) = &recorded {
             tell(recorded, &attempt, &end);
