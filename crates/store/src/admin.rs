@@ -30,6 +30,15 @@ pub struct Grant {
     pub idempotency_key: Option<String>,
 }
 
+/// A grant that was made under an idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantRecord {
+    /// How much.
+    pub amount: Credits,
+    /// Why.
+    pub note: Option<String>,
+}
+
 /// What a grant did.
 #[derive(Debug, Clone)]
 pub struct Granted {
@@ -95,11 +104,4 @@ pub struct AdminRecord {
     pub created: Timestamp,
     /// The keyed hash of the secret.
     pub digest: [u8; 32],
-}
-
-/// A grant that was made under an idempotency key.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct GrantRecord {
-    pub(crate) amount: Credits,
-    pub(crate) note: Option<String>,
 }

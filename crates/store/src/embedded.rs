@@ -18,6 +18,7 @@ mod endpoints;
 mod events;
 mod keys;
 mod leave;
+mod ledger;
 mod outbox;
 mod query;
 mod queues;

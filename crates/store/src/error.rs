@@ -6,6 +6,8 @@ use evogate_models::life::submit::HoldError;
 use evogate_models::quota::Denied;
 use evogate_models::{Credits, TaskId};
 
+use crate::ledger::read::Fault;
+
 /// The store itself failed. Unless it says otherwise, a mutation that failed so changed nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -122,6 +124,26 @@ pub enum TenantError {
     Store(#[from] StoreError),
 }
 
+/// Why an import was not taken, or broke off.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ImportError {
+    /// The store has a tenant.
+    #[error("the store is not empty: it has tenants")]
+    NotEmpty,
+    /// An import is going on, or one broke off.
+    #[error("an import is going on, or one broke off")]
+    BrokenOff,
+    /// A line that can't be taken.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// Something of a tenant's is somebody else's already.
+    #[error("{0}")]
+    Taken(String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// An error that is either the store's own or a refusal by the rules.
 pub(crate) trait Refusal: Sized {
     /// The store's own failure apart from a refusal.
@@ -141,7 +163,7 @@ macro_rules! refusal {
     };
 }
 
-refusal!(SubmitError, TurnError, TenantError);
+refusal!(SubmitError, TurnError, TenantError, ImportError);
 
 /// Inside a transaction a store error fails the transaction, while a refusal is an answer.
 pub(crate) fn refusals_are_answers<T, E: Refusal>(

@@ -15,6 +15,7 @@ pub mod durability;
 mod embedded;
 pub mod error;
 mod facts;
+pub mod ledger;
 pub mod outbox;
 pub mod prospect;
 pub mod record;
@@ -30,7 +31,7 @@ pub use audit::{Actor, AuditEntry};
 pub use clock::{Clock, ManualClock, Random, SystemClock, SystemRandom};
 pub use command::{Submit, Submitted, TaskCommand, TaskOutcome};
 pub use durability::{Durability, Gap, GapKind};
-pub use error::{StoreError, SubmitError, TenantError, TurnError};
+pub use error::{ImportError, StoreError, SubmitError, TenantError, TurnError};
 pub use outbox::{Claimed, Claims, Cursor, DeliveryFilter, NextDue, Room};
 pub use prospect::Prospect;
 pub use record::{

@@ -12,7 +12,8 @@ use evogate_models::retention::Retention;
 use evogate_models::task::{Author, Task};
 use evogate_models::view::{Shown, shown};
 use evogate_models::{EndpointId, KeyId, Millis, TaskId, TenantId, Timestamp, UpstreamId};
-use tokio::sync::{Notify, watch};
+use serde_json::Value;
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::admin::{AdminRecord, Grant, Granted, KeyChange, TenantChange};
 use crate::audit::{Actor, AuditEntry};
@@ -21,7 +22,9 @@ use crate::command::{Submit, Submitted, TaskCommand, TaskOutcome};
 use crate::dump::Dump;
 use crate::durability::Durability;
 use crate::embedded::Embedded;
-use crate::error::{StoreError, SubmitError, TenantError, TurnError};
+use crate::error::{ImportError, StoreError, SubmitError, TenantError, TurnError};
+use crate::ledger::export::Pages;
+use crate::ledger::{Line, TenantBooks};
 use crate::outbox::{Claims, Cursor, DeliveryFilter, Room};
 use crate::prospect::Prospect;
 use crate::record::{KeyRecord, Tenant, TenantView, Verification};
@@ -599,6 +602,60 @@ impl Store {
     /// Recomputes every tenant's account from its journal and compares, all at one moment.
     pub async fn verify(&self) -> Result<Verification, StoreError> {
         on!(self.verify())
+    }
+
+    /// Which engine this is: `embedded` or `redis`.
+    pub const fn engine(&self) -> &'static str {
+        match &self.engine {
+            Engine::Embedded(_) => "embedded",
+            Engine::Redis(_) => "redis",
+        }
+    }
+
+    /// Records in the audit trail what was done that changed nothing here.
+    pub async fn note_audit(
+        &self,
+        by: &Actor,
+        action: &'static str,
+        target: String,
+        facts: Value,
+    ) -> Result<(), StoreError> {
+        on!(self.note_audit(by, action, target, facts))
+    }
+
+    /// One step of [`crate::ledger::export`]: a tenant's lines, page by page. One that is gone has none.
+    pub(crate) async fn export_tenant(
+        &self,
+        tenant: TenantId,
+        out: mpsc::Sender<Vec<Line>>,
+    ) -> Result<(), StoreError> {
+        on!(self.export_tenant(tenant, Pages::new(out)))
+    }
+
+    /// Is the store empty, so that an import may begin?
+    pub(crate) async fn may_import(&self) -> Result<(), ImportError> {
+        on!(self.may_import())
+    }
+
+    /// Marks the store, if it is empty: an import is going on.
+    pub(crate) async fn begin_import(&self) -> Result<(), ImportError> {
+        on!(self.begin_import())
+    }
+
+    /// Writes a tenant with all that is its own, in one step. Nothing of it may be there.
+    pub(crate) async fn import_tenant(
+        &self,
+        books: TenantBooks,
+        by: &Actor,
+    ) -> Result<(), ImportError> {
+        on!(self.import_tenant(books, by))?;
+        self.due.notify_one();
+        Ok(())
+    }
+
+    /// Takes the mark of an import away, and records it.
+    pub(crate) async fn end_import(&self, by: &Actor, facts: Value) -> Result<(), StoreError> {
+        on!(self.end_import(by, facts))
     }
 
     /// Everything that is kept, for tests.

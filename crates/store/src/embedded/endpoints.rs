@@ -186,7 +186,7 @@ fn name(tenant: &TenantId, id: &EndpointId) -> String {
 }
 
 impl Write<'_> {
-    fn put_endpoint(&mut self, endpoint: &Endpoint) -> Result<(), StoreError> {
+    pub(super) fn put_endpoint(&mut self, endpoint: &Endpoint) -> Result<(), StoreError> {
         let bytes = encode(endpoint)?;
         self.endpoints
             .insert(
@@ -258,7 +258,7 @@ impl Write<'_> {
     }
 
     /// Forgets what is known of an endpoint, and closes its queue or opens it.
-    fn open_queue(
+    pub(super) fn open_queue(
         &mut self,
         tenant: &TenantId,
         id: &EndpointId,

@@ -72,7 +72,7 @@ impl Embedded {
 }
 
 impl Write<'_> {
-    fn put_key(&mut self, key: &KeyRecord) -> Result<(), StoreError> {
+    pub(super) fn put_key(&mut self, key: &KeyRecord) -> Result<(), StoreError> {
         let name = (key.tenant.as_str(), key.id.as_str());
         let bytes = encode(key)?;
         self.keys

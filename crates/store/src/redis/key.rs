@@ -269,6 +269,11 @@ pub(super) fn upstream(id: &UpstreamId) -> Vec<u8> {
     format!("eg:up:{id}").into_bytes()
 }
 
+/// Set while an import is going on, or after one that broke off.
+pub(super) fn importing() -> Vec<u8> {
+    Admins::key("import")
+}
+
 /// The layout of the whole store.
 pub(super) fn layout() -> Vec<u8> {
     b"{eg:admin}:layout".to_vec()

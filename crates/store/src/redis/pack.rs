@@ -153,6 +153,25 @@ pub(super) fn usage(bytes: &[u8]) -> Result<Usage, StoreError> {
     usage_of(unpack::<7>(bytes)?)
 }
 
+/// The same, packed.
+pub(super) fn pack_usage(usage: &Usage) -> Vec<u8> {
+    let Usage {
+        day,
+        week,
+        month,
+        total,
+    } = usage;
+    pack(&[
+        day.start.millis(),
+        day.used.micro(),
+        week.start.millis(),
+        week.used.micro(),
+        month.start.millis(),
+        month.used.micro(),
+        total.micro(),
+    ])
+}
+
 fn usage_of(numbers: [i64; 7]) -> Result<Usage, StoreError> {
     let [day, in_day, week, in_week, month, in_month, total] = numbers;
     let counter = |start, used| -> Result<Counter, StoreError> {

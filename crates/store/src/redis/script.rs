@@ -38,6 +38,9 @@ pub(super) static PUT_DELIVERY: Script =
     Script::writing(source!(always: "lib.lua", "queue.lua", "put_delivery.lua"));
 pub(super) static RETIRE: Script =
     Script::writing(source!(always: "lib.lua", "queue.lua", "retire.lua"));
+pub(super) static IMPORT_TENANT: Script = Script::writing(source!("lib.lua", "import_tenant.lua"));
+pub(super) static NOTE_AUDIT: Script =
+    Script::writing(source!(always: "lib.lua", "note_audit.lua"));
 pub(super) static FOLD: Script = Script::writing(source!(always: "lib.lua", "fold.lua"));
 pub(super) static JOURNAL: Script = Script::reading(source!(look: "lib.lua", "journal.lua"));
 pub(super) static RETIRE_EVENT: Script =

@@ -15,6 +15,7 @@ mod idempotency;
 mod kit;
 mod leases;
 mod leaving;
+mod ledger;
 mod model;
 mod outbox;
 mod random;
