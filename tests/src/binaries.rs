@@ -54,7 +54,7 @@ pub(crate) fn target_folder() -> PathBuf {
 }
 
 /// The folder of the workspace.
-pub(crate) fn workspace() -> &'static Path {
+pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .expect("a workspace above this crate")

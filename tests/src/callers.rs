@@ -102,6 +102,11 @@ impl Anonymous {
         }
     }
 
+    /// Where it calls.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// The same with any bearer token.
     pub fn with_token(&self, token: &str) -> Tenant {
         Tenant {

@@ -29,7 +29,7 @@ mod tools;
 mod wait;
 
 pub use answer::Answer;
-pub use binaries::binary;
+pub use binaries::{binary, workspace};
 pub use books::{
     assert_books, assert_books_within, assert_ledger, platform_loss, settle_books, submitted_twice,
 };

@@ -6,6 +6,7 @@
 mod admin;
 mod check;
 mod dev;
+mod health;
 mod openapi;
 mod remote;
 mod serve;
@@ -35,6 +36,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Say what is wrong with the settings, without starting anything.
     Check(check::Arguments),
+    /// Say whether a running gateway is ready.
+    Health(health::Arguments),
     /// Run everything on this machine: the gateway, a store, and a fake EvoLink.
     Dev(dev::Arguments),
     /// Print the OpenAPI document of every route (JSON), as `/openapi.json` serves it.
@@ -51,6 +54,7 @@ impl Cli {
         let done = match self.command {
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Check(arguments) => check::run(&arguments),
+            Command::Health(arguments) => health::run(arguments).await,
             Command::Dev(arguments) => dev::run(arguments).await,
             Command::Openapi => openapi::run(),
             Command::Video(arguments) => video::run(*arguments).await,
@@ -140,7 +144,9 @@ mod tests {
 
     #[test]
     fn every_command_tells_the_version() {
-        for command in ["serve", "check", "dev", "openapi", "video", "tenant"] {
+        for command in [
+            "serve", "check", "health", "dev", "openapi", "video", "tenant",
+        ] {
             let error = Cli::try_parse_from(["evogate", command, "--version"]).unwrap_err();
             assert_eq!(error.kind(), clap::error::ErrorKind::DisplayVersion);
         }
