@@ -20,6 +20,8 @@ pub const ADMIN_KEY: &str = "admin-8e1f60d2c94b4f7aa3d5";
 /// Authenticates callbacks.
 pub const CALLBACKS_SECRET: &str = "f0c2b6a1d94e4c35a77188e2b05d13c9";
 
+/// The embedded store's file in the rig's folder.
+const EMBEDDED: &str = "evogate.redb";
 /// Where the gateways keep everything.
 const STORE_URL: &str = "store.url";
 
@@ -77,6 +79,14 @@ impl Rig {
     /// The Redis, which must be there.
     pub fn redis(&mut self) -> &mut Server {
         self.redis.as_mut().expect("a rig on Redis")
+    }
+
+    /// The store loses all that it has: the embedded one while its gateway does not run.
+    pub fn lose_everything(&self) {
+        match &self.redis {
+            Some(redis) => redis.command(&["FLUSHALL"]),
+            None => std::fs::remove_file(self.folder().join(EMBEDDED)).expect("a store"),
+        }
     }
 
     /// Where everything is kept.
@@ -214,7 +224,7 @@ impl RigBuilder {
                 settings.set(STORE_URL, url);
                 server = Some(redis);
             } else {
-                settings.set(STORE_URL, "embedded:evogate.redb");
+                settings.set(STORE_URL, format!("embedded:{EMBEDDED}"));
             }
         }
         let upstream = if upstream_proxy {

@@ -226,7 +226,7 @@ async fn a_task_that_the_store_lost_is_made_again_from_its_callback() {
         .start("remembered by its token #sim:seconds=600")
         .await;
     rig.gateway.stop().await;
-    std::fs::remove_file(rig.folder().join("evogate.redb")).unwrap();
+    rig.lose_everything();
     rig.gateway.restart().await;
     let team = rig.admin.tenant("team", "1000").await;
     assert_eq!(team.get(&format!("/v1/tasks/{id}")).await.status, 404);

@@ -161,7 +161,10 @@ async fn nothing_that_is_said_has_a_key_a_secret_or_a_prompt_in_it() {
 
 #[tokio::test]
 async fn a_tenants_key_is_nowhere_on_disk() {
-    let mut rig = Rig::start().await;
+    let mut rig = Rig::builder()
+        .set("store.url", "embedded:evogate.redb")
+        .start()
+        .await;
     let id = rig.team.start("on disk").await;
     rig.team.ended_as(&id, "completed").await;
     rig.gateway.stop().await;

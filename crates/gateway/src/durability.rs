@@ -53,6 +53,8 @@ impl Watch {
         let Some(mut connections) = store.connections() else {
             return;
         };
+        // What answers now is what all that answers later is compared with.
+        look_back(&store, &self.last()).await;
         loop {
             let unreachable = |gap: &Gap| gap.kind == GapKind::Unreachable;
             let pause = if self.last().gaps.iter().any(unreachable) {
@@ -67,9 +69,7 @@ impl Watch {
             }
             connections.mark_unchanged();
             let now = store.durability().await;
-            if let Err(error) = store.look_back(&now).await {
-                tracing::debug!(%error, "the store's past could not be looked at");
-            }
+            look_back(&store, &now).await;
             self.learn(now);
         }
     }
@@ -94,6 +94,12 @@ impl Watch {
                 );
             }
         }
+    }
+}
+
+async fn look_back(store: &Store, now: &Durability) {
+    if let Err(error) = store.look_back(now).await {
+        tracing::debug!(%error, "the store's past could not be looked at");
     }
 }
 

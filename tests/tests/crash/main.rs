@@ -6,6 +6,7 @@
 //! makes of them still differs). `EVOGATE_TEST_KILLS` sets how many there are.
 
 mod aftermath;
+mod failover;
 mod load;
 mod points;
 mod scene;

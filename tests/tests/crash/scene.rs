@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use evogate_tests::{Manner, Receiver, Rig, RigBuilder, Tenant, assert_books_within};
+use evogate_tests::{Manner, Receiver, Rig, RigBuilder, Tenant, assert_books_within, until};
 use futures::future::join_all;
 
 use crate::aftermath::{
@@ -84,6 +84,26 @@ impl Scene {
         });
         eprintln!("{} wishes", done.into_inner());
         self.rig.sim.behave().await;
+    }
+
+    /// The same where Redis may have lost what it had answered. Then an idempotency key may have made a second
+    /// task, and an end may have been told twice; but every credit that EvoLink billed is accounted for, and no
+    /// submit was sent again whose outcome was open.
+    pub(crate) async fn heal_after_a_loss(&self) {
+        let (rig, teams) = (&self.rig, &self.teams);
+        nothing_is_open(rig, teams).await;
+        learn_the_rest(rig).await;
+        assert_books_within(HEALING, &rig.admin, &rig.sim).await;
+        for gateway in std::iter::once(&rig.gateway).chain(&rig.others) {
+            // Whether something was lost or not: that could not be known.
+            let recoveries = until("it looked at all that was open", async || {
+                let recoveries = gateway.metric("evogate_store_recoveries_total", &[]).await;
+                (recoveries > 0.0).then_some(recoveries)
+            })
+            .await;
+            let unowned = gateway.metric("evogate_upstream_tasks_unowned", &[]).await;
+            eprintln!("{recoveries} recoveries, {unowned} tasks of EvoLink's were nobody's");
+        }
     }
 
     /// Waits until all has healed, and closes the books.
