@@ -370,6 +370,28 @@ impl ApiError {
         )
     }
 
+    /// 409: an import is only taken into an empty store.
+    pub fn store_not_empty(why: &str) -> Self {
+        let message = format!(
+            "An import needs an empty store, and {why}. Begin again with an empty one: another file \
+             (store.path), or another Redis database"
+        );
+        let code = ErrorCode::StoreNotEmpty;
+        Self::new(StatusCode::CONFLICT, "conflict_error", code, message)
+    }
+
+    /// 400: a line of an import can't be taken; so many tenants were written before it. Line 0: none of them
+    /// in particular.
+    pub fn ledger_refused(line: u64, why: &str, tenants: u64) -> Self {
+        let written = if tenants == 0 {
+            "No tenant was written".to_owned()
+        } else {
+            format!("{tenants} tenants were written before: empty the store and begin again")
+        };
+        let error = Self::invalid("body", format!("Line {line}: {why}. {written}"));
+        error.with_details(json!({ "line": line, "why": why, "tenants_written": tenants }))
+    }
+
     /// 404: foreign and absent endpoints alike.
     pub fn endpoint_not_found() -> Self {
         Self::not_found(ErrorCode::EndpointNotFound, "Endpoint not found")

@@ -155,6 +155,8 @@ routes! {
     GET    "/admin/v1/usage"                              Viewer  admin::reports::usage,
     GET    "/admin/v1/refused"                            Viewer  admin::reports::refused,
     GET    "/admin/v1/ledger/verify"                      Viewer  admin::ledger::verify,
+    GET    "/admin/v1/ledger/export"                      Admin   admin::ledger::export::get,
+    POST   "/admin/v1/ledger/import"                      Admin   admin::ledger::import::post,
     GET    "/admin/v1/unknown"                            Viewer  admin::unknown::list,
     POST   "/admin/v1/unknown/{task}"                     Admin   admin::unknown::decide,
 

@@ -58,6 +58,8 @@ codes! {
     MethodNotAllowed = "method_not_allowed",
     /// The thing exists already, with other properties.
     AlreadyExists = "already_exists",
+    /// An import needs an empty store, and this one is not.
+    StoreNotEmpty = "store_not_empty",
     /// There are as many of them as there may be.
     TooMany = "too_many",
     /// The webhook endpoint is disabled: nothing is sent to it.

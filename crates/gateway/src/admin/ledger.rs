@@ -1,4 +1,8 @@
-//! `GET /admin/v1/ledger/verify`: recomputes every tenant's account from its journal and compares.
+//! `GET /admin/v1/ledger/verify`: recomputes every tenant's account from its journal and compares. And the
+//! books as a whole: out of a store, and into an empty one.
+
+pub mod export;
+pub mod import;
 
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};

@@ -127,6 +127,10 @@ refusals! {
     RouteNotFound = [ApiError::route_not_found()];
     /// It exists already, with other properties.
     AlreadyExists = [ApiError::exists("The tenant studio")];
+    /// The store has tenants, or an import broke off in it.
+    StoreNotEmpty = [ApiError::store_not_empty("the store is not empty: it has tenants")];
+    /// A line of the ledger can't be taken.
+    InvalidLedger = [ApiError::ledger_refused(7, "the books of studio: granted is 1, the journal says 2", 0)];
     /// The task's outcome is known by now, or EvoLink's task does not fit it.
     NotDecided = [
         ApiError::not_unknown("completed"),

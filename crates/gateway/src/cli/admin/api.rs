@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use http::header::HeaderName;
-use reqwest::{Method, RequestBuilder};
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName};
+use reqwest::{Body, Method, RequestBuilder, Response};
 use serde::Serialize;
 
 use super::access::Access;
@@ -72,6 +73,24 @@ impl Api {
     ) -> Result<Answer, CallError> {
         let request = self.request(Method::POST, path).json(body);
         self.exchange(request.header(IDEMPOTENCY_KEY, key)).await
+    }
+
+    /// Reads something of any length, as long as it takes.
+    pub(super) async fn open(&self, path: &str) -> Result<Response, Problem> {
+        let request = self.calls.request(Method::GET, &format!("{ROOT}{path}"));
+        self.calls.open(request).await.map_err(explained)
+    }
+
+    /// The next piece of it; none at its end.
+    pub(super) async fn piece(&self, response: &mut Response) -> Result<Option<Bytes>, Problem> {
+        self.calls.piece(response).await.map_err(explained)
+    }
+
+    /// Sends something of any length, as long as it takes.
+    pub(super) async fn send(&self, path: &str, body: Body) -> Result<Answer, Problem> {
+        let request = self.calls.request(Method::POST, &format!("{ROOT}{path}"));
+        let request = request.header(CONTENT_TYPE, "application/x-ndjson");
+        self.exchange(request.body(body)).await.map_err(explained)
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {

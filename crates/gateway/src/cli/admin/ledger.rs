@@ -1,4 +1,8 @@
-//! `evogate ledger`: the proof of the books.
+//! `evogate ledger`: the proof of the books, and the books as a file.
+
+mod file;
+
+use std::path::PathBuf;
 
 use clap::Subcommand;
 use evogate_models::credits::Decimal;
@@ -11,10 +15,26 @@ use super::{Order, Session, help};
 use crate::cli::remote::Problem;
 
 #[derive(Debug, Subcommand)]
-#[command(after_help = help!("evogate ledger verify || alert 'the books are wrong'"))]
+#[command(after_help = help!(
+    "evogate ledger verify || alert 'the books are wrong'"
+    "evogate ledger export --out books.ndjson"
+    "evogate ledger import books.ndjson --url http://127.0.0.1:8090"
+))]
 pub(in crate::cli) enum Command {
     /// Add up every journal and compare. Exit code 1 when something is wrong.
     Verify,
+    /// Write the books to a file: enough to rebuild every balance in an empty store.
+    Export {
+        /// Where to: a file that is not there yet, or - for stdout.
+        #[arg(long, value_name = "FILE", default_value = "-")]
+        out: PathBuf,
+    },
+    /// Take an export into the empty store of another gateway.
+    Import {
+        /// What `evogate ledger export` wrote.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
 }
 
 /// What was found.
@@ -34,16 +54,23 @@ struct Violation {
 
 impl Order for Command {
     async fn run(self, session: &Session) -> Result<(), Problem> {
-        let Self::Verify = self;
-        let answer = session.api.get("/ledger/verify").await?;
-        session.screen.print(&answer, shown)?;
-        let Verified { violations, .. } = answer.read()?;
-        match violations.len() {
-            0 => Ok(()),
-            count => {
-                let why = format_args!("the books are wrong ({count} violations)");
-                Err(Problem::new("ledger_violated", why))
-            }
+        match self {
+            Self::Verify => verify(session).await,
+            Self::Export { out } => file::export(session, &out).await,
+            Self::Import { file } => file::import(session, &file).await,
+        }
+    }
+}
+
+async fn verify(session: &Session) -> Result<(), Problem> {
+    let answer = session.api.get("/ledger/verify").await?;
+    session.screen.print(&answer, shown)?;
+    let Verified { violations, .. } = answer.read()?;
+    match violations.len() {
+        0 => Ok(()),
+        count => {
+            let why = format_args!("the books are wrong ({count} violations)");
+            Err(Problem::new("ledger_violated", why))
         }
     }
 }

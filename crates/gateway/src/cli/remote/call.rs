@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use evogate_store::{Clock, SystemClock};
 use http::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
@@ -63,24 +64,52 @@ impl Calls {
         &self,
         request: RequestBuilder,
     ) -> Result<Reply, CallError> {
-        let failed = |error: reqwest::Error| CallError::Unclear {
-            why: format!("{}: {}", self.address.host(), explain(&error)),
-            sent: !error.is_connect(),
-        };
-        let mut response = request.send().await.map_err(failed)?;
+        let mut response = self.open(request).await?;
+        let body = self.whole(&mut response).await?;
+        let headers = response.headers().clone();
+        Ok(Reply { headers, body })
+    }
+
+    /// Makes a call whose answer is read by the caller, piece by piece.
+    pub(in crate::cli) async fn open(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<Response, CallError> {
+        let sent = request.send().await;
+        let mut response = sent.map_err(|error| self.failed(&error))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let body = self.whole(&mut response).await?;
+        Err(refused(&response, &body)
+            .unwrap_or_else(|| self.unclear(&format!("HTTP {}", response.status()))))
+    }
+
+    async fn whole(&self, response: &mut Response) -> Result<Vec<u8>, CallError> {
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+        while let Some(chunk) = self.piece(response).await? {
             if chunk.len() > self.limit.saturating_sub(body.len()) {
                 return Err(self.unclear("the answer is too long"));
             }
             body.extend_from_slice(&chunk);
         }
-        if response.status().is_success() {
-            let headers = response.headers().clone();
-            return Ok(Reply { headers, body });
+        Ok(body)
+    }
+
+    /// The next piece of an answer; none at its end.
+    pub(in crate::cli) async fn piece(
+        &self,
+        response: &mut Response,
+    ) -> Result<Option<Bytes>, CallError> {
+        let piece = response.chunk().await;
+        piece.map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &reqwest::Error) -> CallError {
+        CallError::Unclear {
+            why: format!("{}: {}", self.address.host(), explain(error)),
+            sent: !error.is_connect(),
         }
-        Err(refused(&response, &body)
-            .unwrap_or_else(|| self.unclear(&format!("HTTP {}", response.status()))))
     }
 
     /// It was answered with something that says nothing.
