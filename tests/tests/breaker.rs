@@ -25,7 +25,7 @@ async fn several_unknowns_in_a_row_open_it_and_nothing_more_is_held_or_sent() {
             json!({ "drop_before": true }),
         )
         .await;
-    for operation in ["credits", "models", "list"] {
+    for operation in ["read", "credits", "models", "list"] {
         rig.sim
             .rule(json!({ "operation": operation }), json!({ "http": 502 }))
             .await;
