@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -54,6 +54,9 @@ impl Settings {
 
 /// How long it may take until a gateway passes a point of its own end.
 const DYING: Duration = Duration::from_mins(1);
+
+/// How long connections for callbacks are kept while one of several replicas is to die.
+const CALLED_ANEW: Duration = Duration::from_secs(1);
 
 /// The setting that tells EvoLink where to call back.
 pub(crate) const PUBLIC_URL: &str = "public_url";
@@ -160,6 +163,7 @@ impl Gateway {
         let (mut process, before) = self.launch();
         // It may end before it is ready, and before it says where it listens.
         let mut led = None;
+        let mut cut = Instant::now();
         let status = until_within(DYING, &format!("it ends at {point}"), async || {
             if led.is_none() {
                 let log = self.log();
@@ -168,6 +172,11 @@ impl Gateway {
                     self.front.lead_to(Some(api));
                     self.callbacks.lead_also_to(api);
                 }
+            }
+            // Callbacks come on connections that are kept: new ones, or none may ever come here.
+            if cut.elapsed() > CALLED_ANEW {
+                self.callbacks.cut_all();
+                cut = Instant::now();
             }
             process.has_ended()
         })
