@@ -215,7 +215,12 @@ async fn the_late_news_of_a_replica_that_slept_change_nothing() {
         answers_no_more(&rig.gateway).await;
         let ended = second.ended_as(id, "completed").await;
         receiver.delivery(1).await;
-        let steps = second.steps(id).await;
+        // The receiver has it a moment before the timeline says so.
+        let steps = until("the delivery is noted", async || {
+            let steps = second.steps(id).await;
+            steps.iter().any(|step| step == "delivery").then_some(steps)
+        })
+        .await;
         rig.gateway.resume();
         (ended, steps)
     };

@@ -207,14 +207,14 @@ async fn results(gateway: &Gateway, task: &Task) {
 
 /// A task that EvoLink has: a wish to cancel is sent on, then it is read.
 async fn running(gateway: &Gateway, task: &Task, limiter: &DefaultDirectRateLimiter) {
-    let fresh = |after: Duration| {
-        task.refreshed
-            .is_some_and(|at| gateway.store.now().since(at) < millis(after))
-    };
     let past = gateway.store.now() >= task.deadline;
     let quiet = task.hint.is_none() && task.cancel_wanted.is_none() && !past;
-    if quiet && fresh(gateway.config.reads.refresh_after) {
-        // A client's read was here just now.
+    let refresh_after = millis(gateway.config.reads.refresh_after);
+    let may_ask = gateway
+        .store
+        .may_refresh(&task.tenant, &task.id, refresh_after);
+    if quiet && !may_ask.await.unwrap_or(false) {
+        // A client's read was here just now, or is under way.
         return in_vain(gateway, task, None).await;
     }
     if cancel_is_due(task, gateway.store.now()) {

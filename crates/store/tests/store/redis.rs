@@ -1,5 +1,6 @@
 //! What only Redis can do to us: lose what it had answered, answer too late, run out of memory.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,10 +8,13 @@ use evogate_models::Credits;
 use evogate_models::task::State;
 use evogate_redis_kit::{Fsync, Options, Server};
 use evogate_store::{
-    Durability, LinkOptions, Store, StoreError, Submit, SubmitError, SystemRandom, TaskCommand,
+    Clock, Durability, LinkOptions, ManualClock, Store, StoreError, Submit, SubmitError,
+    SystemRandom, TaskCommand,
 };
 
-use crate::kit::{admin, demo, grant, intent, tenant};
+use futures::future::join_all;
+
+use crate::kit::{LEASE, START, admin, demo, grant, intent, tenant};
 
 fn server() -> Server {
     Server::with(Options::default().fsync(Fsync::NoAof))
@@ -122,4 +126,53 @@ async fn without_memory_nothing_new_is_taken_and_what_there_is_goes_on() {
     let _: String = server.command(&["CONFIG", "SET", "maxmemory", "0"]);
     store.submit(submit(2)).await.unwrap();
     assert!(store.verify().await.unwrap().violations.is_empty());
+}
+
+#[tokio::test]
+async fn ten_thousand_due_tasks_go_to_one_worker_each_and_the_longest_due_first() {
+    const TASKS: u32 = 10_000;
+    let server = server();
+    let options = LinkOptions::new(LONG);
+    let clock = Arc::new(ManualClock::new(START));
+    let open = async || {
+        let url = server.url().parse().unwrap();
+        let clock = Some(Arc::clone(&clock) as Arc<dyn Clock>);
+        Store::redis(&url, &options, 4, clock, Arc::new(SystemRandom))
+            .await
+            .unwrap()
+    };
+    let (one, other) = (open().await, open().await);
+    let mut rich = tenant("demo");
+    rich.quota.unlimited = true;
+    one.create_tenant(rich, &admin()).await.unwrap();
+    for n in (0..TASKS).step_by(100) {
+        let submits = (n..n + 100).map(|n| one.submit(submit(n)));
+        for submitted in join_all(submits).await {
+            submitted.unwrap();
+        }
+        clock.advance(1);
+    }
+    // One more, which comes due last.
+    clock.advance(1_000);
+    let last = one.submit(submit(TASKS)).await.unwrap().task;
+    clock.advance(LEASE);
+    let mut claimed = BTreeSet::new();
+    let mut before = BTreeSet::new();
+    loop {
+        let lease = 3_600_000;
+        let (a, b) = tokio::join!(one.claim_due(50, lease), other.claim_due(50, lease));
+        let both: Vec<_> = a.unwrap().into_iter().chain(b.unwrap()).collect();
+        if both.is_empty() {
+            break;
+        }
+        for task in both {
+            if task.id == last.id {
+                before.clone_from(&claimed);
+            }
+            assert!(claimed.insert(task.id), "claimed twice");
+        }
+    }
+    assert_eq!(claimed.len(), TASKS as usize + 1);
+    // It waits for those that were due before it, and for nobody after.
+    assert!(before.len() >= TASKS as usize - 200, "{}", before.len());
 }
