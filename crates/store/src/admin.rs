@@ -4,7 +4,7 @@ use evogate_models::quota::Quota;
 use evogate_models::{Credits, KeyId, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::record::{KeyRecord, KeySecret, TenantView};
+use crate::record::{KeyRecord, KeySecret, Tenant, TenantView};
 
 /// A change of a tenant; what is `None` stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,6 +15,21 @@ pub struct TenantChange {
     pub suspended: Option<bool>,
     /// What it may do, as a whole.
     pub quota: Option<Quota>,
+}
+
+impl TenantChange {
+    /// The tenant after the change, still with its version from before.
+    pub(crate) fn apply(&self, mut tenant: Tenant) -> Tenant {
+        let Self {
+            name,
+            suspended,
+            quota,
+        } = self.clone();
+        tenant.name = name.unwrap_or(tenant.name);
+        tenant.suspended = suspended.unwrap_or(tenant.suspended);
+        tenant.quota = quota.unwrap_or(tenant.quota);
+        tenant
+    }
 }
 
 /// A grant, or a correction when it is negative.

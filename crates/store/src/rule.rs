@@ -1,7 +1,10 @@
-//! Which rule of `evogate_models::life` a command stands for: the same for every engine.
+//! What is the same for every engine: which rule of `evogate_models::life` a command stands for, and what
+//! follows from a task for the sets and lists that it is in.
 
 use evogate_models::Timestamp;
 use evogate_models::life::{Books, LifeError, Turn, bind, deadline, news, results, submit};
+use evogate_models::note::Step;
+use evogate_models::task::Task;
 
 use crate::command::TaskCommand;
 
@@ -68,4 +71,19 @@ pub(crate) fn apply(
         TaskCommand::Expiring { delivered } => results::expiring(books, delivered, now)?,
     };
     Ok(Ruled { turn, cancel: None })
+}
+
+/// May EvoLink have it without our knowing which of its tasks it is? Ended ones that are still due are
+/// looked for on behalf of the platform's books.
+pub(crate) fn is_unbound(task: &Task) -> bool {
+    task.upstream.is_none() && (!task.state.is_ended() || task.due.is_some())
+}
+
+/// A step that may come many times, and of which a long timeline keeps no more: a task that EvoLink keeps
+/// failing to read or to cancel must not fill the store.
+pub(crate) const fn is_again(step: &Step) -> bool {
+    matches!(
+        step,
+        Step::Read { .. } | Step::ReadFailed { .. } | Step::CancelSent { .. }
+    )
 }

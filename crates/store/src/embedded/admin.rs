@@ -151,15 +151,7 @@ impl Write<'_> {
         now: Timestamp,
     ) -> Result<TenantView, TenantError> {
         let before = self.existing(id)?;
-        let mut tenant = before.clone();
-        let TenantChange {
-            name,
-            suspended,
-            quota,
-        } = change.clone();
-        tenant.name = name.unwrap_or(tenant.name);
-        tenant.suspended = suspended.unwrap_or(tenant.suspended);
-        tenant.quota = quota.unwrap_or(tenant.quota);
+        let mut tenant = change.apply(before.clone());
         let record = self.account(id)?;
         if tenant == before {
             return Ok(record.view(tenant));

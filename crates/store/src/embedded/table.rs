@@ -17,6 +17,7 @@ use evogate_models::retention::Departed;
 use evogate_models::task::Task;
 
 use crate::error::StoreError;
+use crate::rule::is_unbound;
 
 /// A record's bytes.
 pub(super) type Bytes = &'static [u8];
@@ -283,9 +284,7 @@ impl Write<'_> {
                     .map_err(unavailable)?;
             }
         }
-        // Ended tasks that are still due are those looked for on behalf of the platform's books.
-        let unbound = task.upstream.is_none() && (!task.state.is_ended() || task.due.is_some());
-        if unbound {
+        if is_unbound(task) {
             self.unbound.insert((tenant, id), ()).map_err(unavailable)?;
         } else {
             self.unbound.remove((tenant, id)).map_err(unavailable)?;

@@ -4,7 +4,7 @@ use evogate_models::event::Event;
 use evogate_models::idempotency::{KeyRecord, RepeatRecord};
 use evogate_models::journal::Entry;
 use evogate_models::life::{Books, KeyFate, Turn, bind};
-use evogate_models::note::{Note, Step};
+use evogate_models::note::Note;
 use evogate_models::task::Task;
 use evogate_models::{TaskId, TenantId, Timestamp};
 use redb::ReadableTable as _;
@@ -13,7 +13,7 @@ use super::Embedded;
 use super::table::{AccountRecord, Write, encode, get, unavailable};
 use crate::command::{TaskCommand, TaskOutcome};
 use crate::error::{StoreError, TurnError, refusals_are_answers};
-use crate::rule::{Ruled, apply};
+use crate::rule::{Ruled, apply, is_again};
 
 impl Embedded {
     pub(crate) async fn turn(
@@ -162,12 +162,7 @@ impl Write<'_> {
             }
         };
         for (n, note) in (last.saturating_add(1)..).zip(notes) {
-            // A task that EvoLink keeps failing to read or to cancel must not fill the disk.
-            let again = matches!(
-                note.step,
-                Step::Read { .. } | Step::ReadFailed { .. } | Step::CancelSent { .. }
-            );
-            if n > MOST_NOTES && again {
+            if n > MOST_NOTES && is_again(&note.step) {
                 continue;
             }
             let bytes = encode(note)?;

@@ -73,15 +73,7 @@ impl Redis {
         for _ in 0..TRIES {
             let TenantView { tenant: before, .. } =
                 self.tenant(id).await?.ok_or(TenantError::NoTenant)?;
-            let mut tenant = before.clone();
-            let TenantChange {
-                name,
-                suspended,
-                quota,
-            } = change.clone();
-            tenant.name = name.unwrap_or(tenant.name);
-            tenant.suspended = suspended.unwrap_or(tenant.suspended);
-            tenant.quota = quota.unwrap_or(tenant.quota);
+            let mut tenant = change.apply(before.clone());
             if tenant == before {
                 return self.tenant(id).await?.ok_or(TenantError::NoTenant);
             }

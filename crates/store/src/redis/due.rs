@@ -144,7 +144,7 @@ impl Redis {
             tasks.extend(
                 stored
                     .map(|stored| stored.task)
-                    .filter(super::plan::is_unbound),
+                    .filter(crate::rule::is_unbound),
             );
         }
         Ok(tasks)

@@ -12,13 +12,14 @@ use serde_json::Value as Json;
 use super::audit::entry;
 use super::key::{Admins, Place, digest, importing, upstream};
 use super::pack::{encode, flags, number, or_none, pack, pack_queue, pack_usage, state, threshold};
-use super::plan::{Arguments, is_unbound, second};
+use super::plan::{Arguments, second};
 use super::reply::{maybe, number as int};
 use super::{CHUNK, Redis, script};
 use crate::audit::Actor;
 use crate::error::{ImportError, StoreError};
 use crate::facts::tenant_facts;
 use crate::ledger::{DaySums, TaskRecord, TenantBooks};
+use crate::rule::is_unbound;
 
 /// How long what is forgotten at a time is kept on, in milliseconds, as `keep_until` in `lua/apply.lua`.
 const KEPT_ON: i64 = 86_400_000;

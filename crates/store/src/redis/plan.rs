@@ -4,7 +4,6 @@ use evogate_models::delivery::Delivery;
 use evogate_models::event::{Event, EventKind};
 use evogate_models::journal::{Entry, Posting};
 use evogate_models::life::{KeyFate, Turn};
-use evogate_models::note::Step;
 use evogate_models::task::Task;
 use evogate_models::view::{Shown, shown};
 use evogate_models::{Credits, Timestamp, UpstreamId};
@@ -13,6 +12,7 @@ use super::endpoints::{Endpoints, joined};
 use super::key::{Layout, Place, upstream};
 use super::pack::{encode, number, or_none, pack, state};
 use crate::error::StoreError;
+use crate::rule::{is_again, is_unbound};
 use crate::usage::{day, row_name};
 
 /// How a task is found again by the request that made it.
@@ -261,26 +261,12 @@ pub(super) fn second(task: &Task) -> i64 {
     second.and_then(|second| second.parse().ok()).unwrap_or(0)
 }
 
-/// May EvoLink have it without our knowing which of its tasks it is? Ended ones that are still due are
-/// looked for on behalf of the platform's books.
-pub(super) fn is_unbound(task: &Task) -> bool {
-    task.upstream.is_none() && (!task.state.is_ended() || task.due.is_some())
-}
-
 fn outcome(task: &Task) -> i64 {
     match shown(task) {
         Shown::Completed => 1,
         Shown::Cancelled => 3,
         _ => 2,
     }
-}
-
-/// A step that may come many times, and of which a long timeline keeps no more.
-fn is_again(step: &Step) -> bool {
-    matches!(
-        step,
-        Step::Read { .. } | Step::ReadFailed { .. } | Step::CancelSent { .. }
-    )
 }
 
 /// For each: what is added to granted, available, held, spent; 1 for a hold and 2 for a change of one;
