@@ -25,7 +25,7 @@ use crate::recovery::Recovery;
 use crate::state::{Gateway, Parts};
 use crate::token::Tokens;
 use crate::webhooks::{self, Deliverer, GuardedClient, Vault};
-use crate::{durability, ops, reconcile, recovery, router, server, sweep};
+use crate::{durability, metrics, reconcile, recovery, router, server, sweep};
 
 /// Metrics that are kept as samples are folded this often, or memory grows.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -104,7 +104,7 @@ async fn open(config: &StoreConfig) -> Result<Store, StoreError> {
 impl Server {
     /// Opens the store and starts everything that runs.
     pub async fn start(config: Config, listeners: Listeners) -> Result<Self, StartError> {
-        ops::recorder();
+        metrics::begin();
         let clock = Arc::new(SystemClock);
         let store = open(&config.store).await?;
         let durability = store.durability().await;
@@ -139,6 +139,7 @@ impl Server {
             store,
             config,
         });
+        metrics::BUILD_INFO.set([env!("CARGO_PKG_VERSION"), gateway.store.engine()], 1.0);
         start_workers(&gateway)?;
         let closing = CancellationToken::new();
         let listeners = serve(&gateway, listeners, &closing)?;
@@ -202,6 +203,7 @@ fn start_workers(gateway: &Gateway) -> Result<(), StartError> {
     background.spawn(reconcile::run(gateway.clone()));
     background.spawn(recovery::run(gateway.clone()));
     background.spawn(sweep::run(gateway.clone()));
+    background.spawn(metrics::runtime::run(background.clone()));
     let (authenticating, worker) = (gateway.clone(), background.clone());
     background.spawn(async move { authenticating.auth.run(worker).await });
     let breaker = Arc::clone(&gateway.breaker);
@@ -230,9 +232,7 @@ fn start_workers(gateway: &Gateway) -> Result<(), StartError> {
                 () = tokio::time::sleep(UPKEEP) => {}
                 () = stopping.stopping() => {}
             }
-            if let Some(recorder) = ops::recorder() {
-                recorder.run_upkeep();
-            }
+            metrics::fold();
         }
     });
     Ok(())
@@ -260,7 +260,8 @@ fn serve(
         tracing::info!(listener = name, address = %listener.local_addr()?, "listening");
         let drain = gateway.config.shutdown.drain_timeout;
         let background = gateway.background.clone();
-        let loops = server::serve(listener, router, background, closing.clone(), drain);
+        let open = metrics::OPEN_CONNECTIONS.handle([name]);
+        let loops = server::serve(listener, router, background, closing.clone(), drain, open);
         serving.push(gateway.background.spawn(loops));
     }
     Ok(serving)

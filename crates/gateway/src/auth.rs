@@ -30,7 +30,8 @@ use evogate_store::{Actor, Clock, KeyChange, KeyRecord, Store, StoreError, Tenan
 use crate::background::Background;
 use crate::config;
 use crate::error::ApiError;
-use failure::{AuthError, Reason};
+use crate::metrics::RATE_LIMITED;
+use failure::AuthError;
 use failures::Failures;
 use jwt::Verifier;
 use presented::Presented;
@@ -38,6 +39,7 @@ use read_rate::ReadRates;
 use tenants::KnownTenants;
 
 pub use claim_path::ClaimPath;
+pub(crate) use failure::Reason;
 pub use key::{Found, Peppers, mint_admin_key, mint_key};
 pub use principal::{Admin, Credential, Principal, Scoped, Viewer};
 pub use scope::{
@@ -161,6 +163,7 @@ impl Auth {
         self.reads
             .pass(id, per_minute, store.now())
             .map_err(|state| {
+                RATE_LIMITED.one(["tenant_reads"]);
                 let seconds = state.retry.max(0).unsigned_abs().div_ceil(1000);
                 ApiError::rate_limited(u32::try_from(seconds).unwrap_or(u32::MAX).max(1))
             })

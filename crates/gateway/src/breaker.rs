@@ -22,11 +22,9 @@ use tokio::sync::Notify;
 use crate::background::Background;
 use crate::config;
 use crate::evolink::EvoLink;
+use crate::metrics::BREAKER_STATE;
 
 use circuit::{Circuit, Ticket, Verdict};
-
-/// The gauge of the breaker's state: 0 closed, 1 half-open, 2 open.
-pub const STATE: &str = "evogate_breaker_state";
 
 /// The state, for metrics and readiness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +76,7 @@ pub struct Breaker {
 impl Breaker {
     /// A closed one.
     pub fn new(config: &config::Submit, clock: Arc<dyn Clock>) -> Self {
-        metrics::gauge!(STATE).set(State::Closed.gauge());
+        BREAKER_STATE.set([], State::Closed.gauge());
         Self {
             circuit: Mutex::new(Circuit::new(config)),
             cooldown: config.breaker_cooldown,
@@ -137,7 +135,7 @@ impl Breaker {
         let answer = step(&mut circuit);
         let after = circuit.state();
         if before != after {
-            metrics::gauge!(STATE).set(after.gauge());
+            BREAKER_STATE.set([], after.gauge());
             let news = match after {
                 State::Open => "EvoLink does not answer submits: new ones are refused",
                 State::HalfOpen => "EvoLink answers reads: submits are tried one by one",

@@ -7,6 +7,7 @@ mod admin;
 mod check;
 mod dev;
 mod health;
+mod metrics;
 mod openapi;
 mod remote;
 mod serve;
@@ -42,6 +43,9 @@ enum Command {
     Dev(dev::Arguments),
     /// Print the OpenAPI document of every route (JSON), as `/openapi.json` serves it.
     Openapi,
+    /// Print the page that describes every metric (Markdown), `docs/metrics.md`.
+    #[command(hide = true)]
+    Metrics,
     /// Make one video: submit it, watch it being made, download it.
     Video(Box<video::Arguments>),
     #[command(flatten)]
@@ -57,6 +61,7 @@ impl Cli {
             Command::Health(arguments) => health::run(arguments).await,
             Command::Dev(arguments) => dev::run(arguments).await,
             Command::Openapi => openapi::run(),
+            Command::Metrics => metrics::run(),
             Command::Video(arguments) => video::run(*arguments).await,
             Command::Admin(command) => admin::run(command).await,
         };

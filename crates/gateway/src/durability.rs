@@ -132,7 +132,7 @@ fn show(durability: &Durability) {
     for kind in GapKind::ALL {
         let gaps = durability.gaps.iter().filter(|gap| gap.kind == kind);
         let count = u32::try_from(gaps.count()).unwrap_or(u32::MAX);
-        metrics::gauge!(DURABILITY_GAP, "gap" => kind.code()).set(f64::from(count));
+        DURABILITY_GAP.set([kind.code()], f64::from(count));
     }
 }
 

@@ -21,16 +21,18 @@ pub async fn envelope(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(context.clone());
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().cloned();
-    let route = path.as_ref().map_or("unmatched", MatchedPath::as_str);
+    let matched = path.as_ref().map(MatchedPath::as_str);
+    let route = matched.unwrap_or(metrics::UNMATCHED);
 
     let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
     let mut response = answered.unwrap_or_else(|_| {
-        ::metrics::counter!(metrics::PANICS).increment(1);
+        metrics::PANICS.one([]);
         ApiError::internal(&"a handler panicked").into_response()
     });
     let error = response.extensions_mut().remove::<ApiError>();
     let code = error.as_ref().map(|error| error.code().to_owned());
     if let Some(error) = error {
+        metrics::http::faults(&error);
         let headers = std::mem::take(response.headers_mut());
         response = error.render(context.request_id());
         for (name, value) in &headers {
@@ -46,22 +48,7 @@ pub async fn envelope(mut request: Request, next: Next) -> Response {
 
     let took = began.elapsed();
     let status = response.status().as_u16();
-    let class = match status / 100 {
-        2 => "2xx",
-        3 => "3xx",
-        4 => "4xx",
-        _ => "5xx",
-    };
-    let method_label = match method.as_str() {
-        known @ ("GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD" | "OPTIONS") => known,
-        _ => "other",
-    }
-    .to_owned();
-    let labels = [("route", route.to_owned()), ("method", method_label)];
-    ::metrics::histogram!(metrics::REQUEST_SECONDS, &labels).record(took.as_secs_f64());
-    ::metrics::counter!(metrics::REQUESTS, "route" => route.to_owned(),
-        "method" => labels[1].1.clone(), "status" => class)
-    .increment(1);
+    metrics::http::answered(matched, &method, response.status(), took);
     tracing::info!(
         request_id = context.request_id(),
         tenant = context.tenant().map(tracing::field::display),

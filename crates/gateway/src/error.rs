@@ -564,19 +564,20 @@ impl ApiError {
         }
     }
 
+    /// The fields at fault.
+    pub(crate) fn params(&self) -> Vec<&str> {
+        match self.0.details.as_ref().and_then(Value::as_array) {
+            Some(faults) => faults
+                .iter()
+                .filter_map(|fault| fault.get("param")?.as_str())
+                .collect(),
+            None => self.0.param.as_deref().into_iter().collect(),
+        }
+    }
+
     /// What is kept of a refusal.
     pub fn facts(&self) -> Facts {
-        let param = |fault: &Value| {
-            fault
-                .get("param")
-                .and_then(Value::as_str)
-                .map(str::to_owned)
-        };
-        let listed = self.0.details.as_ref().and_then(Value::as_array);
-        let params = match listed {
-            Some(faults) => faults.iter().filter_map(param).collect(),
-            None => self.0.param.iter().cloned().collect(),
-        };
+        let params = self.params().into_iter().map(str::to_owned).collect();
         Facts {
             status: self.0.status.as_u16(),
             code: self.0.code.clone().into_owned(),
@@ -655,7 +656,7 @@ impl IntoResponse for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "the store failed");
-        metrics::counter!(crate::metrics::STORE_ERRORS).increment(1);
+        crate::metrics::STORE_ERRORS.one([]);
         match error {
             StoreError::Unavailable(_) | StoreError::Unanswered(_) => Self::store_unavailable(),
             StoreError::Refused { .. } | StoreError::Corrupt(_) => Self::internal(&error),

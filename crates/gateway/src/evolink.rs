@@ -35,7 +35,6 @@ use crate::{config, failpoint};
 
 pub use client::EvoLinkError;
 pub use lists::{Account, ListEntry, ListPage, Pot};
-pub use meter::{REQUESTS, SECONDS};
 pub use outcome::{CancelOutcome, Failure, ReadOutcome, SubmitOutcome};
 
 pub(crate) use wait::Wait;

@@ -1,45 +1,26 @@
 //! The ops listener's routes: metrics, and whether this replica lives and is ready.
 
-use std::sync::OnceLock;
-
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use evogate_store::Gap;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::json;
 
+use crate::metrics;
 use crate::openapi::schemas;
 use crate::state::Gateway;
-
-/// One recorder a process: the `metrics` macros know only one.
-static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
-
-/// Installs the recorder, the first time.
-pub fn recorder() -> Option<&'static PrometheusHandle> {
-    let recorder = RECORDER.get_or_init(|| {
-        let buckets = [
-            0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
-            60.0,
-        ];
-        let built = PrometheusBuilder::new().set_buckets(&buckets);
-        built.ok()?.install_recorder().ok()
-    });
-    recorder.as_ref()
-}
 
 /// Tells the metrics, as Prometheus reads them.
 #[utoipa::path(get, path = "/metrics", tag = "Ops", responses(
     (status = 200, description = "The metrics", body = String, content_type = "text/plain"),
 ))]
 pub async fn metrics() -> Response {
-    let text = recorder().map(PrometheusHandle::render).unwrap_or_default();
     (
         [(
             header::CONTENT_TYPE,
             "text/plain; version=0.0.4; charset=utf-8",
         )],
-        text,
+        metrics::render(),
     )
         .into_response()
 }

@@ -52,7 +52,7 @@ impl Default for Reads {
 }
 
 fn count(source: &'static str) {
-    metrics::counter!(TASK_READS, "source" => source).increment(1);
+    TASK_READS.one([source]);
 }
 
 impl Reads {
@@ -204,7 +204,7 @@ pub async fn ask(gateway: &Gateway, task: &Task, trace: &Trace) -> Option<Task> 
             let command = TaskCommand::News { report: *report };
             match gateway.store.turn(&task.tenant, &task.id, command).await {
                 Ok(outcome) => {
-                    crate::reconcile::count_end(&outcome);
+                    crate::reconcile::count_end(gateway, &outcome);
                     return Some(outcome.task);
                 }
                 Err(TurnError::Life(error)) => {
@@ -214,7 +214,7 @@ pub async fn ask(gateway: &Gateway, task: &Task, trace: &Trace) -> Option<Task> 
             }
         }
         ReadOutcome::NotFound => {
-            metrics::counter!(TASKS_MISSING).increment(1);
+            TASKS_MISSING.one([]);
             tracing::warn!(task = %task.id, %upstream, "EvoLink does not know a task that it took");
         }
         ReadOutcome::RateLimited { wait } => {

@@ -5,6 +5,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use evogate_models::catalogue::Model;
 use evogate_models::delivery::{Delivery, DeliveryState};
 use evogate_models::event::EventKind;
 use evogate_models::life::news::cancel_is_due;
@@ -267,7 +268,7 @@ async fn read(gateway: &Gateway, task: &Task, limiter: &DefaultDirectRateLimiter
     let why = match gateway.evolink.read(upstream, &Trace::default()).await {
         ReadOutcome::Task(report) => return news(gateway, task, *report).await,
         ReadOutcome::NotFound => {
-            metrics::counter!(TASKS_MISSING).increment(1);
+            TASKS_MISSING.one([]);
             tracing::warn!(task = %task.id, %upstream, "EvoLink does not know a task that it took");
             "EvoLink answered 404".to_owned()
         }
@@ -303,7 +304,7 @@ async fn in_vain(gateway: &Gateway, task: &Task, why: Option<Why>) {
 pub(crate) async fn turn(gateway: &Gateway, task: &Task, command: TaskCommand) -> bool {
     match gateway.store.turn(&task.tenant, &task.id, command).await {
         Ok(outcome) => {
-            count_end(&outcome);
+            count_end(gateway, &outcome);
             true
         }
         Err(TurnError::Life(error)) => {
@@ -318,11 +319,12 @@ pub(crate) async fn turn(gateway: &Gateway, task: &Task, command: TaskCommand) -
 }
 
 /// Counts a task's end, and says it in the log.
-pub fn count_end(outcome: &TaskOutcome) {
+pub fn count_end(gateway: &Gateway, outcome: &TaskOutcome) {
     let task = &outcome.task;
     if outcome.ended {
         let state = task.state.name();
-        metrics::counter!(TASKS_ENDED, "state" => state).increment(1);
+        let model = gateway.config.catalogue.model(&task.spec.model);
+        TASKS_ENDED.one([state, model.map_or("other", Model::name)]);
         tracing::info!(task = %task.id, tenant = %task.tenant, state,
             charged = %task.charged, "a task ended");
     }

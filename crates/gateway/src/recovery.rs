@@ -63,7 +63,7 @@ pub async fn run(gateway: Gateway) {
                 () = gateway.background.stopping() => return,
             }
         }
-        metrics::counter!(RECOVERIES).increment(1);
+        RECOVERIES.one([]);
         if !back.has_changed().unwrap_or(false) {
             gateway.recovery.0.store(false, Ordering::Relaxed);
             tracing::info!("recovered: new submits are taken again");
@@ -136,7 +136,7 @@ async fn unowned(gateway: &Gateway) {
     match gateway.matcher.unowned(gateway).await {
         Ok(entries) => {
             #[expect(clippy::cast_precision_loss, reason = "a count of tasks")]
-            metrics::gauge!(UNOWNED).set(entries.len() as f64);
+            UNOWNED.set([], entries.len() as f64);
             for entry in entries {
                 tracing::error!(upstream = %entry.id, model = entry.model,
                     "EvoLink has a task that is nobody's here");

@@ -12,6 +12,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use metrics::Gauge;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -31,6 +32,7 @@ pub async fn serve(
     background: Background,
     closing: CancellationToken,
     drain: Duration,
+    open: Gauge,
 ) {
     let graceful = GracefulShutdown::new();
     let mut builder = Builder::new(TokioExecutor::new());
@@ -66,7 +68,9 @@ pub async fn serve(
             .serve_connection(TokioIo::new(stream), service)
             .into_owned();
         let connection = graceful.watch(connection);
+        let open = Open::new(&open);
         background.spawn(async move {
+            let _open = open;
             if let Err(error) = connection.await {
                 tracing::debug!(error, "a connection ended badly");
             }
@@ -78,6 +82,22 @@ pub async fn serve(
         .is_err()
     {
         tracing::warn!("some connections were cut at the end of the drain");
+    }
+}
+
+/// A connection, as long as it is open.
+struct Open(Gauge);
+
+impl Open {
+    fn new(gauge: &Gauge) -> Self {
+        gauge.increment(1.0);
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
     }
 }
 

@@ -11,7 +11,7 @@ mod drive;
 
 use bytes::Bytes;
 use evogate_models::life::submit::{HoldError, Intent};
-use evogate_models::quota::{Period, RateState, Windows};
+use evogate_models::quota::{Denied, Period, RateState, Scope, Windows};
 use evogate_models::task::{State, Task};
 use evogate_models::time::millis;
 use evogate_models::{Credits, Millis, TaskId};
@@ -21,6 +21,7 @@ use jiff::tz::TimeZone;
 use crate::context::Context;
 use crate::error::ApiError;
 use crate::failpoint;
+use crate::metrics::{DENIED, RATE_LIMITED, SUBMITS};
 use crate::state::Gateway;
 use crate::submit::desk::Desk;
 use crate::token::Claims;
@@ -131,8 +132,8 @@ async fn hold_and_send(
             return Err(ApiError::upstream_unavailable(NOT_ANSWERING, seconds));
         }
         Err(error) => {
-            if matches!(error, SubmitError::Denied { .. }) {
-                count("denied");
+            if let SubmitError::Denied { denied, .. } = &error {
+                count_denied(denied);
             }
             if matches!(error, SubmitError::Store(StoreError::Unanswered(_))) {
                 disown::disown(gateway, &intent);
@@ -245,7 +246,31 @@ fn resets(windows: &Windows, period: Period) -> Option<String> {
 }
 
 fn count(outcome: &'static str) {
-    metrics::counter!(crate::metrics::SUBMITS, "outcome" => outcome).increment(1);
+    SUBMITS.one([outcome]);
+}
+
+/// Counts a submit that the tenant's quota denied.
+fn count_denied(denied: &Denied) {
+    count("denied");
+    DENIED.one([match denied {
+        Denied::Model => "model",
+        Denied::Duration(_) => "duration",
+        Denied::Quality => "quality",
+        Denied::Rate(_) => "rate",
+        Denied::InFlight { .. } => "in_flight",
+        Denied::Balance { .. } => "balance",
+        Denied::KeyCap { .. } => "key_cap",
+        Denied::Window { scope, .. } => match scope {
+            Scope::Tenant => "tenant_window",
+            Scope::User => "user_window",
+            Scope::Key => "key_window",
+        },
+    }]);
+    match denied {
+        Denied::Rate(_) => RATE_LIMITED.one(["tenant_submits"]),
+        Denied::InFlight { .. } => RATE_LIMITED.one(["tenant_in_flight"]),
+        _ => {}
+    }
 }
 
 /// Whole seconds, rounded up, for `Retry-After`.

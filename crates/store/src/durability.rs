@@ -85,7 +85,7 @@ impl GapKind {
     ];
 
     /// The stable code.
-    pub fn code(self) -> &'static str {
+    pub const fn code(self) -> &'static str {
         match self {
             Self::AofOff => "aof_off",
             Self::AofFails => "aof_fails",

@@ -190,7 +190,7 @@ pub async fn decide(
         }
         other => other?,
     };
-    reconcile::count_end(&outcome);
+    reconcile::count_end(&gateway, &outcome);
     let task = outcome.task;
     tracing::warn!(task = %task.id, tenant = %task.tenant, admin = admin.name,
         state = task.state.name(), "an unknown submit was decided");

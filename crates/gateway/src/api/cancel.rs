@@ -44,7 +44,7 @@ pub async fn post(
         }
         other => other?,
     };
-    reconcile::count_end(&outcome);
+    reconcile::count_end(&gateway, &outcome);
     if outcome.cancel != Some(Cancel::Ask) {
         return Ok(task_answer(&outcome.task));
     }

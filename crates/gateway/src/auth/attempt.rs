@@ -9,7 +9,7 @@ use super::presented::Presented;
 use crate::client_address::ClientAddress;
 use crate::context::Context;
 use crate::error::ApiError;
-use crate::metrics::AUTH_FAILURES;
+use crate::metrics::{AUTH_FAILURES, RATE_LIMITED};
 use crate::state::Gateway;
 
 pub(super) struct Attempt<'a> {
@@ -32,6 +32,7 @@ impl<'a> Attempt<'a> {
         let print = presented.as_ref().ok().map(|presented| presented.print);
         if let Err(wait) = failures.may_try(client, print.as_ref()) {
             count(Reason::Limited);
+            RATE_LIMITED.one(["address"]);
             tracing::debug!(request_id = context.request_id(), %client,
                 "not authenticated: too many failures");
             return Err(ApiError::rate_limited(wait));
@@ -93,10 +94,13 @@ fn fail(
     );
     match gateway.auth.failures.note(client) {
         Ok(()) => ApiError::unauthorized(),
-        Err(wait) => ApiError::rate_limited(wait),
+        Err(wait) => {
+            RATE_LIMITED.one(["address"]);
+            ApiError::rate_limited(wait)
+        }
     }
 }
 
 fn count(reason: Reason) {
-    metrics::counter!(AUTH_FAILURES, "reason" => reason.as_str()).increment(1);
+    AUTH_FAILURES.one([reason.as_str()]);
 }

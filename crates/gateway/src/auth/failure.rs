@@ -13,6 +13,9 @@ macro_rules! reasons {
         }
 
         impl Reason {
+            /// All of them, as logs and metrics say them.
+            pub(crate) const NAMES: &[&str] = &[$($text),*];
+
             /// As logs and metrics say it.
             pub(crate) const fn as_str(self) -> &'static str {
                 match self {

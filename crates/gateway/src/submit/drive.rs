@@ -19,6 +19,7 @@ use crate::breaker::Permit;
 use crate::error::ApiError;
 use crate::evolink::{ReadOutcome, SubmitCall, SubmitOutcome, Trace};
 use crate::failpoint;
+use crate::metrics::{ACCOUNT_REFUSALS, RESERVED_TOO_FAR, UPSTREAM_RETRIES};
 use crate::state::Gateway;
 
 /// How often a submit that surely did not reach EvoLink is sent.
@@ -62,6 +63,7 @@ impl Drive<'_> {
             if let Some(permit) = permit.take() {
                 judge(permit, &outcome);
             }
+            let reason = outcome.label().0;
             if let Some(answer) = self.settle(&task, outcome, found, &mut tries).await {
                 return answer;
             }
@@ -75,7 +77,10 @@ impl Drive<'_> {
             }
             // Nothing is sent on an old promise: the hold's `not_after` begins anew.
             match self.renew(&task, fence).await {
-                Ok(renewed) => task = renewed,
+                Ok(renewed) => {
+                    task = renewed;
+                    UPSTREAM_RETRIES.one(["submit", reason]);
+                }
                 Err(TurnError::Life(_)) => return self.as_it_stands(&task).await,
                 Err(error) => {
                     tracing::error!(task = %task.id, %error, "a submit could not be renewed");
@@ -250,8 +255,12 @@ impl Drive<'_> {
         }
         // What EvoLink has against our account is not the tenant's fault: ops are told.
         count("account_refused");
-        metrics::counter!(crate::metrics::ACCOUNT_REFUSALS, "status" => refusal.status.to_string())
-            .increment(1);
+        ACCOUNT_REFUSALS.one([match refusal.status {
+            401 => "401",
+            402 => "402",
+            403 => "403",
+            _ => "other",
+        }]);
         tracing::error!(
             status = refusal.status,
             message = refusal.message,
@@ -418,7 +427,7 @@ fn judge(permit: Permit, outcome: &SubmitOutcome) {
 fn alarm(outcome: &TaskOutcome, report: &Report) {
     let moved = Some(outcome.task.hold) == report.reserved;
     if !outcome.task.state.is_ended() && report.reserved.is_some() && !moved {
-        metrics::counter!(crate::metrics::RESERVED_TOO_FAR).increment(1);
+        RESERVED_TOO_FAR.one([]);
         tracing::error!(task = %outcome.task.id, step = ?Step::ReservedTooFar {
             reserved: report.reserved.unwrap_or_default()
         }, estimate = %outcome.task.estimate, "EvoLink reserved far more than the estimate");

@@ -7,7 +7,6 @@ use evogate_models::Timestamp;
 use evogate_models::delivery::{Attempt, Delivery, DeliveryState, End};
 use evogate_models::event::{Event, Target};
 use evogate_store::{Claimed, Clock, Random, Store, StoreError};
-use metrics::{counter, histogram};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Method, Response};
 use tokio::time::{Instant, sleep, timeout};
@@ -84,7 +83,7 @@ impl Courier {
         };
         let (at, begun) = (self.store.now(), Instant::now());
         if delivery.made == 0 {
-            histogram!(WEBHOOK_LAG_SECONDS).record(seconds(at.since(event.at)));
+            WEBHOOK_LAG_SECONDS.record([], seconds(at.since(event.at)));
         }
         let sent = match (address(claimed), keys) {
             (None, _) => Err((End::Gone, "the endpoint was deleted".to_owned())),
@@ -95,7 +94,7 @@ impl Courier {
             }
         };
         let took = begun.elapsed();
-        histogram!(WEBHOOK_SECONDS).record(took.as_secs_f64());
+        WEBHOOK_SECONDS.record([], took.as_secs_f64());
         let (end, text, error) = match sent {
             Ok(answer) => (answer.end, answer.text, None),
             Err((end, error)) => (end, None, Some(error)),
@@ -222,9 +221,9 @@ fn tell(delivery: &Delivery, attempt: &Attempt, end: &End) {
         DeliveryState::Pending => "retry",
         DeliveryState::Dead => "dead",
     };
-    counter!(WEBHOOK_DELIVERIES, "outcome" => outcome).increment(1);
+    WEBHOOK_DELIVERIES.one([outcome]);
     if end.status() == Some(410) && delivery.target.endpoint().is_some() {
-        counter!(WEBHOOK_ENDPOINTS_DISABLED).increment(1);
+        WEBHOOK_ENDPOINTS_DISABLED.one([]);
         tracing::warn!(endpoint = %delivery.target, tenant = %delivery.tenant,
             "an endpoint is gone and gets nothing any more");
     }

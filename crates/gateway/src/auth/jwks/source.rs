@@ -182,9 +182,7 @@ impl KeySource {
         };
         let asked = remote.keys().await;
         let outcome = if asked.is_ok() { "taken" } else { "failed" };
-        metrics::counter!(IDENTITY_KEYS, "issuer" => self.issuer.to_string(),
-            "outcome" => outcome)
-        .increment(1);
+        IDENTITY_KEYS.one([&self.issuer, outcome]);
         match asked {
             Ok(set) => {
                 self.take(set);

@@ -9,7 +9,6 @@ use evogate_store::{Claimed, NextDue, Room};
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
-use metrics::gauge;
 use tokio::time::{Instant, sleep_until};
 
 use super::Deliverer;
@@ -228,7 +227,7 @@ impl Shift {
         };
         *free = change(*free);
         let under_way = u32::try_from(all.saturating_sub(*free)).unwrap_or(u32::MAX);
-        gauge!(WEBHOOK_IN_FLIGHT, "lane" => name).set(f64::from(under_way));
+        WEBHOOK_IN_FLIGHT.set([name], f64::from(under_way));
     }
 
     /// Wakes when `due` has come, if not earlier.

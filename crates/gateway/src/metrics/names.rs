@@ -1,0 +1,273 @@
+//! Every metric: its name, kind, unit, labels, and what it tells. This list is what `/metrics` says of them and
+//! what `docs/metrics.md` is made of; a metric that is not in it can't be counted.
+//!
+//! A new one needs a line here, `NAME.one([…])`, `.set` or `.record` where it happens, and
+//! `cargo run -- metrics > docs/metrics.md`.
+
+use evogate_store::GapKind;
+
+use super::handle::{Counters, Gauges, Histograms, Label, Listed, Values};
+use crate::auth::Reason;
+
+/// A part of the list.
+pub struct Section {
+    /// Its heading.
+    pub title: &'static str,
+    /// What holds for all of it; may be empty.
+    pub about: &'static str,
+    /// Its metrics.
+    pub metrics: &'static [&'static dyn Listed],
+}
+
+/// All metrics.
+pub fn all() -> impl Iterator<Item = &'static dyn Listed> {
+    SECTIONS
+        .iter()
+        .flat_map(|section| section.metrics.iter().copied())
+}
+
+macro_rules! metrics {
+    ($(
+        $title:literal $about:literal {
+            $($name:ident: $kind:ident<$n:literal> $(($buckets:ident))?
+                $text:literal $unit:literal {$($label:ident: $values:expr),*} $help:literal;)*
+        }
+    )*) => {
+        $($(
+            #[doc = $help]
+            pub static $name: $kind<$n> = $kind::new(
+                $text,
+                $unit,
+                &[$(Label { name: stringify!($label), values: $values }),*],
+                $help,
+                metrics!(@buckets $($buckets)?),
+            );
+        )*)*
+
+        /// All metrics, in sections.
+        pub static SECTIONS: &[Section] = &[$(
+            Section { title: $title, about: $about, metrics: &[$(&$name),*] },
+        )*];
+    };
+    (@buckets) => { &[] };
+    (@buckets $buckets:ident) => { &$buckets };
+}
+
+/// HTTP methods, as a label.
+pub const METHODS: [&str; 8] = [
+    "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "other",
+];
+/// Classes of HTTP statuses, as a label.
+pub const STATUS_CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
+/// The route of a request that matches none.
+pub const UNMATCHED: &str = "unmatched";
+
+/// A request's fields and what else can be wrong with it.
+const FIELDS: Values = Values::OneOf(&[
+    "aspect_ratio",
+    "audio_urls",
+    "body",
+    "callback_url",
+    "duration",
+    "generate_audio",
+    "idempotency-key",
+    "image_urls",
+    "model",
+    "n",
+    "page",
+    "page_size",
+    "prompt",
+    "quality",
+    "status",
+    "task_ids",
+    "video_urls",
+    "other",
+]);
+/// The calls of EvoLink's API.
+const OPERATIONS: Values = Values::OneOf(&[
+    "submit", "read", "cancel", "batch", "list", "credits", "models", "probe",
+]);
+#[expect(clippy::indexing_slicing, reason = "by who compiles this")]
+const GAPS: [&str; GapKind::ALL.len()] = {
+    let mut codes = [""; GapKind::ALL.len()];
+    let mut n = 0;
+    while n < codes.len() {
+        codes[n] = GapKind::ALL[n].code();
+        n += 1;
+    }
+    codes
+};
+/// A model's name.
+const MODEL: Values = Values::Any("a model of the catalogue, or `other`");
+
+/// Seconds that clients wait, and that the store takes for them.
+const SECONDS: [f64; 15] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+];
+/// Seconds that others take to answer: EvoLink, receivers of webhooks.
+const AFAR: [f64; 12] = [
+    0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+];
+/// Seconds until something is begun, which may be hours.
+const WAITS: [f64; 13] = [
+    0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0,
+];
+/// Seconds that a runtime is late.
+const LATE: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0];
+
+metrics! {
+    "Requests" "Of every listener." {
+        REQUESTS: Counters<3> "evogate_http_requests_total" ""
+            { route: Values::Any("the route's template, or `unmatched`"), method: Values::OneOf(&METHODS), status: Values::OneOf(&STATUS_CLASSES) }
+            "Requests that were answered.";
+        REQUEST_SECONDS: Histograms<3>(SECONDS) "evogate_http_request_seconds" "seconds"
+            { route: Values::Any("the route's template, or `unmatched`"), method: Values::OneOf(&METHODS), status: Values::OneOf(&STATUS_CLASSES) }
+            "From a request's head to its answer's head.";
+        OPEN_CONNECTIONS: Gauges<1> "evogate_open_connections" ""
+            { listener: Values::OneOf(&["api", "callbacks", "ops"]) }
+            "Connections that are open.";
+        AUTH_FAILURES: Counters<1> "evogate_auth_failures_total" ""
+            { reason: Values::OneOf(Reason::NAMES) }
+            "Failed authentications. `limited`: the address had failed too often, so nothing was looked at.";
+        IDENTITY_KEYS: Counters<2> "evogate_identity_keys_total" ""
+            { issuer: Values::Any("its name in the settings"), outcome: Values::OneOf(&["taken", "failed"]) }
+            "Questions for an identity provider's keys.";
+        RATE_LIMITED: Counters<1> "evogate_rate_limited_total" ""
+            { scope: Values::OneOf(&["address", "tenant_reads", "tenant_submits", "tenant_in_flight"]) }
+            "Requests that were refused with a 429 of our own: an address that failed to authenticate too often; a tenant's reads or submits a minute, or its unfinished tasks.";
+        VALIDATION_FAILURES: Counters<1> "evogate_validation_failures_total" ""
+            { field: FIELDS }
+            "Faults that a 400 named, by the field at fault; a request may have several.";
+        PANICS: Counters<0> "evogate_panics_total" "" {}
+            "Requests that ended in a panic: a bug each.";
+    }
+    "Tasks" "" {
+        SUBMITS: Counters<1> "evogate_submits_total" ""
+            { outcome: Values::OneOf(&["accepted", "refused", "account_refused", "busy", "unsent", "unknown", "denied", "not_now", "replayed", "hung_up"]) }
+            "Submits. `accepted`, `refused`, `account_refused` (EvoLink has something against our account) and `busy` are EvoLink's answers; `unsent`: nothing reached it; `unknown`: it may have it; `denied`: the tenant's quota; `not_now`: nothing is sent at the moment (breaker, shutdown, a store that can lose something); `replayed`: the same request came before; `hung_up`: the client left without an answer (beside another outcome).";
+        DENIED: Counters<1> "evogate_submits_denied_total" ""
+            { limit: Values::OneOf(&["model", "duration", "quality", "rate", "in_flight", "balance", "key_cap", "tenant_window", "user_window", "key_window"]) }
+            "Submits that a quota denied, by the limit that was met.";
+        TASKS_ENDED: Counters<2> "evogate_tasks_ended_total" ""
+            { state: Values::OneOf(&["completed", "failed", "cancelled", "rejected", "lost", "expired"]), model: MODEL }
+            "Tasks that ended, by the state in which they did.";
+        TASK_READS: Counters<1> "evogate_task_reads_total" ""
+            { source: Values::OneOf(&["cache", "store", "upstream"]) }
+            "Clients' reads of a task, by where the answer came from.";
+        RESULTS_EXPIRING: Counters<0> "evogate_results_expiring_total" "" {}
+            "Finished tasks whose results EvoLink deletes soon, although no client has read them and no webhook brought them.";
+    }
+    "EvoLink" "" {
+        UPSTREAM_REQUESTS: Counters<2> "evogate_upstream_requests_total" ""
+            { operation: OPERATIONS, outcome: Values::OneOf(&["accepted", "refused", "account", "busy", "unknown", "not_sent", "too_late", "task", "not_found", "rate_limited", "ok", "failed", "alive", "dead"]) }
+            "Calls of EvoLink's API. A submit ends as `accepted`, `refused`, `account`, `busy`, `unknown`, `not_sent` or `too_late`; a read as `task`, `not_found`, `rate_limited` or `failed`; a probe as `alive` or `dead`; the others as `ok` (a cancel: `accepted`, `refused`) or `failed`.";
+        UPSTREAM_SECONDS: Histograms<1>(AFAR) "evogate_upstream_request_seconds" "seconds"
+            { operation: OPERATIONS }
+            "How long those calls took.";
+        UPSTREAM_RETRIES: Counters<2> "evogate_upstream_retries_total" ""
+            { operation: Values::OneOf(&["submit"]), reason: Values::OneOf(&["busy", "not_sent", "too_late"]) }
+            "Calls that were made again: EvoLink said that it was busy, the first call surely did not reach it, or was not made in time. Nothing else is made again.";
+        BREAKER_STATE: Gauges<0> "evogate_breaker_state" "" {}
+            "Whether submits go through: 0 yes (closed), 1 one at a time (half-open), 2 no (open).";
+        ACCOUNT_REFUSALS: Counters<1> "evogate_upstream_account_refusals_total" ""
+            { status: Values::OneOf(&["401", "402", "403", "other"]) }
+            "Answers in which EvoLink refused our own account.";
+        CALLBACKS: Counters<1> "evogate_callbacks_total" ""
+            { outcome: Values::OneOf(&["taken", "bad_token", "no_tenant", "not_stored"]) }
+            "EvoLink's callbacks.";
+        TASKS_MISSING: Counters<0> "evogate_upstream_tasks_missing_total" "" {}
+            "Reads of tasks that EvoLink should have, and answered with a 404.";
+        UNOWNED: Gauges<0> "evogate_upstream_tasks_unowned" "" {}
+            "Tasks in EvoLink's list that nobody here owns, as counted at the last recovery.";
+    }
+    "Credits" "" {
+        RESERVED_TOO_FAR: Counters<0> "evogate_reserved_too_far_total" "" {}
+            "Tasks for which EvoLink reserved more than three times the estimate, so that the hold stayed as it was.";
+    }
+    "Webhooks" "" {
+        WEBHOOK_DELIVERIES: Counters<1> "evogate_webhook_deliveries_total" ""
+            { outcome: Values::OneOf(&["delivered", "retry", "dead"]) }
+            "Attempts at webhooks. `retry`: it will be sent again; `dead`: it was the last.";
+        WEBHOOK_SECONDS: Histograms<0>(AFAR) "evogate_webhook_delivery_seconds" "seconds" {}
+            "How long attempts took.";
+        WEBHOOK_LAG_SECONDS: Histograms<0>(WAITS) "evogate_webhook_lag_seconds" "seconds" {}
+            "From the event (a task's settlement) to the beginning of its first attempt.";
+        WEBHOOK_IN_FLIGHT: Gauges<1> "evogate_webhooks_in_flight" ""
+            { lane: Values::OneOf(&["good", "suspect"]) }
+            "Webhooks that this replica is sending: to targets that take them, and to the others.";
+        WEBHOOK_ENDPOINTS_DISABLED: Counters<0> "evogate_webhook_endpoints_disabled_total" "" {}
+            "Endpoints that were disabled because they answered 410.";
+    }
+    "Store" "" {
+        STORE_ERRORS: Counters<0> "evogate_store_errors_total" "" {}
+            "Answers that the store could not give to a request.";
+        DURABILITY_GAP: Gauges<1> "evogate_store_durability_gap" ""
+            { gap: Values::OneOf(&GAPS) }
+            "What the store's set-up does not promise: on how many servers. All 0: nothing that was answered is lost. See [durability](durability.md).";
+        RECOVERIES: Counters<0> "evogate_store_recoveries_total" "" {}
+            "How often everything open was looked at, since the store had gone back in time.";
+    }
+    "Process" "" {
+        BUILD_INFO: Gauges<2> "evogate_build_info" ""
+            { version: Values::Any("of Evogate"), store: Values::OneOf(&["embedded", "redis"]) }
+            "Always 1.";
+        EVENT_LOOP_LAG: Histograms<0>(LATE) "evogate_event_loop_lag_seconds" "seconds" {}
+            "How late a task runs that is due, sampled four times a second: what every request waits beside its own work.";
+        EVENT_LOOP_BUSY: Counters<0> "evogate_event_loop_busy_seconds_total" "seconds" {}
+            "How long the event loop's threads were at work, all together.";
+        EVENT_LOOP_THREADS: Gauges<0> "evogate_event_loop_threads" "" {}
+            "The event loop's threads.";
+        EVENT_LOOP_TASKS: Gauges<0> "evogate_event_loop_tasks" "" {}
+            "What runs or waits on the event loop: requests, connections, workers.";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use evogate_models::task::State;
+
+    use super::super::handle::{Kind, Metric};
+    use super::*;
+
+    fn metrics() -> impl Iterator<Item = &'static Metric> {
+        all().map(Listed::metric)
+    }
+
+    #[test]
+    fn names_say_what_they_are() {
+        let mut names = BTreeSet::new();
+        for metric in metrics() {
+            let name = metric.name;
+            assert!(names.insert(name), "{name} is there twice");
+            assert!(name.starts_with("evogate_"), "{name}");
+            let counter = metric.kind == Kind::Counter;
+            assert_eq!(counter, name.ends_with("_total"), "{name}");
+            let stem = name.trim_end_matches("_total");
+            assert!(stem.ends_with(metric.unit), "{name} is in {}", metric.unit);
+            assert!(metric.help.ends_with('.'), "{name}");
+        }
+    }
+
+    #[test]
+    fn buckets_grow_and_only_histograms_have_some() {
+        for metric in metrics() {
+            let histogram = metric.kind == Kind::Histogram;
+            assert_eq!(histogram, !metric.buckets.is_empty(), "{}", metric.name);
+            assert!(metric.buckets.is_sorted(), "{}", metric.name);
+        }
+    }
+
+    #[test]
+    fn every_state_in_which_a_task_can_end_is_a_value() {
+        let metric = TASKS_ENDED.metric();
+        let Values::OneOf(states) = metric.labels[0].values else {
+            panic!("not a list");
+        };
+        for state in states {
+            assert!(State::NAMES.contains(state), "{state}");
+        }
+        assert_eq!(states.len(), 6);
+    }
+}
