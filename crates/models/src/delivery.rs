@@ -96,7 +96,7 @@ pub struct Delivery {
 }
 
 /// What a worker holds while it sends: recorded results are taken from whoever has the last fence.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Claim {
     /// Whose delivery it is.
     pub tenant: TenantId,

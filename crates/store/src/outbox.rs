@@ -30,6 +30,14 @@ impl Room {
             Lane::Suspect => self.suspect,
         }
     }
+
+    /// The same, to be changed.
+    pub(crate) const fn lane_mut(&mut self, lane: Lane) -> &mut usize {
+        match lane {
+            Lane::Good => &mut self.good,
+            Lane::Suspect => &mut self.suspect,
+        }
+    }
 }
 
 /// When the next queue is due, by lane.
@@ -52,10 +60,23 @@ impl NextDue {
 
     /// Whichever comes first.
     pub fn first(&self) -> Option<Timestamp> {
-        match (self.good, self.suspect) {
-            (Some(good), Some(suspect)) => Some(good.min(suspect)),
-            (good, suspect) => good.or(suspect),
+        earlier(self.good, self.suspect)
+    }
+
+    /// In each lane whichever of the two comes first.
+    #[must_use]
+    pub(crate) fn or_earlier(self, other: Self) -> Self {
+        Self {
+            good: earlier(self.good, other.good),
+            suspect: earlier(self.suspect, other.suspect),
         }
+    }
+}
+
+fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 
@@ -133,4 +154,19 @@ impl Cursor {
             id: delivery.id(),
         }
     }
+}
+
+/// The tenants that a list has still to go through, each with the place in its own deliveries after which
+/// it goes on. `tenants` are in their order.
+pub(crate) fn onwards(
+    tenants: Vec<TenantId>,
+    after: Option<&Cursor>,
+) -> impl Iterator<Item = (TenantId, Option<&Cursor>)> {
+    let left = tenants
+        .into_iter()
+        .filter(move |tenant| after.is_none_or(|cursor| cursor.tenant <= *tenant));
+    left.map(move |tenant| {
+        let within = after.filter(|cursor| cursor.tenant == tenant);
+        (tenant, within)
+    })
 }

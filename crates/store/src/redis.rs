@@ -13,6 +13,8 @@
 mod admin;
 mod audit;
 mod back;
+mod claims;
+mod deliveries;
 mod due;
 mod dump;
 pub(crate) mod durability;
@@ -39,6 +41,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
+use evogate_models::delivery::Claim;
 use evogate_models::time::millis;
 use evogate_models::{Millis, TaskId, TenantId, Timestamp};
 use moka::sync::Cache;
@@ -82,6 +85,10 @@ pub(crate) struct Redis {
     credentials: Cache<[u8; 32], KeyRecord>,
     /// What was seen of the store's past.
     past: back::Past,
+    /// Deliveries that this replica has claimed, until it records what came of them.
+    in_hand: Cache<Claim, outbox::Found>,
+    /// Where something became due for a worker.
+    told: claims::Told,
     /// Told when a queue of deliveries may have become due earlier than before.
     outbox: Arc<Notify>,
 }
@@ -140,6 +147,11 @@ impl Redis {
                 .max_capacity(10_000)
                 .time_to_idle(Duration::from_mins(10))
                 .build(),
+            in_hand: Cache::builder()
+                .max_capacity(2_000)
+                .time_to_live(Duration::from_mins(5))
+                .build(),
+            told: claims::Told::default(),
             outbox,
         };
         redis.check_layout().await?;

@@ -48,7 +48,9 @@ pub struct Health {
     /// The breaker is open until then: nothing is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<Timestamp>,
-    /// When it last took a delivery.
+    /// When it last took a delivery: in which minute, so that what is known of a target that takes one after
+    /// the other is not another after each, and workers that record them at once don't get in each other's
+    /// way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub took: Option<Timestamp>,
 }
@@ -86,7 +88,7 @@ impl Health {
                 window: self.window.saturating_mul(2).min(Self::MOST),
                 failures: 0,
                 paused: None,
-                took: Some(now),
+                took: Some(minute(now)),
             };
         }
         let asked = match end {
@@ -124,6 +126,11 @@ impl Health {
             Standing::Unproven | Standing::Failing => Lane::Suspect,
         }
     }
+}
+
+/// The beginning of its minute.
+const fn minute(time: Timestamp) -> Timestamp {
+    Timestamp::from_seconds(time.seconds().div_euclid(60).saturating_mul(60))
 }
 
 /// A target's queue, besides what waits in it. One that is not stored is the default.
@@ -207,6 +214,13 @@ mod tests {
             health = health.learn(&TAKEN, NOW);
             assert_eq!((health.window, health.lane()), (window, Lane::Good));
         }
+    }
+
+    #[test]
+    fn deliveries_that_are_taken_at_about_the_same_time_change_nothing_one_after_the_other() {
+        let steady = after(&[TAKEN; 4]);
+        assert_eq!(steady.learn(&TAKEN, NOW.plus(59_999)), steady);
+        assert_ne!(steady.learn(&TAKEN, NOW.plus(60_000)), steady);
     }
 
     #[test]

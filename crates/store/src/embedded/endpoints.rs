@@ -11,7 +11,7 @@ use super::table::{AccountRecord, Read, Write, encode, get, unavailable};
 use crate::audit::Actor;
 use crate::error::{StoreError, TenantError, refusals_are_answers};
 use crate::facts::endpoint_facts;
-use crate::outbox::{Cursor, DeliveryFilter};
+use crate::outbox::{Cursor, DeliveryFilter, onwards};
 use crate::record::TenantView;
 
 impl Embedded {
@@ -122,12 +122,7 @@ impl Embedded {
                 None => tables.tenant_ids()?,
             };
             let mut found = Vec::new();
-            for tenant in tenants {
-                let after = match &after {
-                    Some(cursor) if cursor.tenant > tenant => continue,
-                    Some(cursor) if cursor.tenant == tenant => Some(cursor),
-                    _ => None,
-                };
+            for (tenant, after) in onwards(tenants, after.as_ref()) {
                 tables.list_deliveries(&tenant, &filter, after, limit, &mut found)?;
                 if found.len() >= limit {
                     break;

@@ -249,7 +249,11 @@ impl Redis {
                 Ok(Granted { view, replay })
             };
             match reply.word.as_str() {
-                "OK" => return granted(reply.bytes()?, false),
+                "OK" => {
+                    // It may have lowered the balance to where the tenant is told.
+                    self.wake_for(&id);
+                    return granted(reply.bytes()?, false);
+                }
                 "KNOWN" => {
                     let known: GrantRecord = decode(&reply.bytes()?)?;
                     if known.amount != amount || known.note != note {

@@ -7,8 +7,8 @@ use evogate_models::idempotency;
 use evogate_models::{KeyId, TaskId, TenantId, Timestamp};
 
 use super::Redis;
+use super::deliveries::delivery_id;
 use super::due::task_of;
-use super::outbox::delivery_id;
 use super::pack::{corrupt, decode, unpack, unpack_queue, usage};
 use super::reply::{bytes, pairs, text, texts};
 use crate::dump::Dump;

@@ -237,6 +237,8 @@ impl Redis {
                 event: None,
             };
             if self.put_endpoint(tenant, &known, by, made).await? {
+                // What waited for it may be due now.
+                self.wake_for(tenant);
                 return Ok(endpoint);
             }
         }
@@ -260,6 +262,7 @@ impl Redis {
                 event: None,
             };
             if self.put_endpoint(tenant, &known, by, change).await? {
+                self.wake_for(tenant);
                 return Ok(());
             }
         }
@@ -287,7 +290,7 @@ impl Redis {
                 .put_endpoint(tenant, &known, &Actor::default(), change)
                 .await?
             {
-                self.outbox.notify_one();
+                self.wake_for(tenant);
                 return Ok(Delivery::new(&event, target));
             }
         }
@@ -332,7 +335,7 @@ impl Redis {
                 .put_endpoint(tenant, &known, &Actor::default(), change)
                 .await?
             {
-                self.outbox.notify_one();
+                self.wake_for(tenant);
                 return Ok(());
             }
         }

@@ -5,8 +5,8 @@ use evogate_models::journal::Opening;
 use evogate_models::retention::{Retention, WAITED_FOR};
 use evogate_models::{TaskId, TenantId, Timestamp};
 
+use super::deliveries::{delivery_id, events_of};
 use super::key::upstream;
-use super::outbox::{delivery_id, events_of};
 use super::pack::{Stored, corrupt, decode, encode, number, pack};
 use super::plan::{Arguments, second};
 use super::reply::{Reply, maybe, pairs, text, texts};

@@ -179,6 +179,10 @@ impl Link {
     /// Runs independent calls together: in one round trip, or, in a Cluster, at the same time. One
     /// answer for each, in their order; some may fail, and others not.
     pub(crate) async fn pipeline(&self, calls: Vec<Call>) -> Vec<Result<Value, StoreError>> {
+        if calls.is_empty() {
+            // Nobody would answer to nothing.
+            return Vec::new();
+        }
         let until = self.until();
         match &self.inner.kind {
             Kind::Cluster(cluster) => {

@@ -64,7 +64,7 @@ impl Redis {
                         account.account.available,
                         turn.books.task.hold,
                     ) {
-                        self.outbox.notify_one();
+                        self.wake_for(id);
                     }
                     let task = turn.books.task;
                     self.remember(Stored {

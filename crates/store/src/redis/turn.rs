@@ -111,8 +111,9 @@ impl Redis {
             };
             match self.store(plan).await? {
                 Storing::Done(version, account) => {
-                    if turn.event.is_some() {
-                        self.outbox.notify_one();
+                    let low = account.low && !turn.postings.is_empty();
+                    if turn.event.is_some() || low {
+                        self.wake_for(tenant);
                     }
                     let task = turn.books.task;
                     self.remember(Stored {

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use evogate_models::Credits;
+use evogate_models::endpoint::{Endpoint, StoredSecret};
+use evogate_models::event::Event;
 use evogate_models::task::State;
+use evogate_models::{Credits, EndpointId, EventId, TenantId};
 use evogate_redis_kit::{Fsync, Options, Server};
 use evogate_store::{
-    Clock, Durability, LinkOptions, ManualClock, Store, StoreError, Submit, SubmitError,
+    Clock, Durability, LinkOptions, ManualClock, Room, Store, StoreError, Submit, SubmitError,
     SystemRandom, TaskCommand,
 };
 
@@ -175,4 +177,55 @@ async fn ten_thousand_due_tasks_go_to_one_worker_each_and_the_longest_due_first(
     assert_eq!(claimed.len(), TASKS as usize + 1);
     // It waits for those that were due before it, and for nobody after.
     assert!(before.len() >= TASKS as usize - 200, "{}", before.len());
+}
+
+#[tokio::test]
+async fn a_shard_in_which_much_happens_keeps_no_deliveries_of_another_waiting() {
+    let server = server();
+    let options = LinkOptions::new(LONG);
+    let clock = Arc::new(ManualClock::new(START));
+    let open = async || {
+        let url = server.url().parse().unwrap();
+        let clock = Some(Arc::clone(&clock) as Arc<dyn Clock>);
+        Store::redis(&url, &options, 4, clock, Arc::new(SystemRandom))
+            .await
+            .unwrap()
+    };
+    let (one, other) = (open().await, open().await);
+    // They are of different shards.
+    let (quiet, busy) = (demo(), "busy".parse::<TenantId>().unwrap());
+    let endpoint = EndpointId::mint(1);
+    for owner in [&quiet, &busy] {
+        one.create_tenant(tenant(owner.as_str()), &admin())
+            .await
+            .unwrap();
+        let endpoint = Endpoint {
+            id: endpoint.clone(),
+            tenant: owner.clone(),
+            url: "https://endpoint.example/".to_owned(),
+            events: Vec::new(),
+            description: None,
+            created: START,
+            secrets: vec![StoredSecret::plain(vec![1; 32])],
+            disabled: None,
+        };
+        one.create_endpoint(endpoint, &admin()).await.unwrap();
+    }
+    let mut number = 0;
+    let mut tell = async |store: &Store, owner: &TenantId| {
+        number += 1;
+        let event = Event::test(EventId::mint_test(number), owner, &endpoint, START);
+        store.test_endpoint(&endpoint, event).await.unwrap();
+    };
+    // The one replica hears of the quiet tenant's event by looking alone.
+    tell(&other, &quiet).await;
+    let mut claimed = Vec::new();
+    for _ in 0..3 {
+        tell(&one, &busy).await;
+        let claims = one.claim_deliveries(Room::of(10), LEASE).await.unwrap();
+        claimed.extend(claims.deliveries);
+    }
+    let owners: Vec<_> = claimed.iter().map(|one| &one.delivery.tenant).collect();
+    assert!(owners.contains(&&quiet), "{owners:?}");
+    assert!(owners.contains(&&busy), "{owners:?}");
 }

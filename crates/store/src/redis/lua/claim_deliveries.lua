@@ -5,12 +5,13 @@
 --      3 what every key of the shard begins with  4 shard's sequence
 -- ARGV 1 numbers: now, valid_for, lease, room for each of the two
 -- A lease that ran out puts its delivery back first. A queue in which nothing waits leaves the set.
--- Answers LATE time | OK, then for each: lane, tenant, event's JSON, delivery, endpoint's JSON or ''
+-- Answers LATE time | OK, when the first queue of each of the two is due from now on or '', then for each
+--   delivery: lane, event's JSON, delivery, endpoint's JSON or '', its queue as it is stored
 local now, valid_for, lease, room_good, room_suspect = unpack_numbers('<i8i8i8i8i8', ARGV[1])
 local time = out_of_time(now, valid_for)
 if time then return {'LATE', string.format('%.0f', time)} end
 local at = KEYS[3]
-local answer = {'OK'}
+local answer = {'OK', '', ''}
 
 local function take(lane, tenant, target, left)
   local waiting, sending = at .. 'w:' .. tenant .. ':' .. target, at .. 'l:' .. tenant .. ':' .. target
@@ -33,21 +34,22 @@ local function take(lane, tenant, target, left)
   local queue = queue_at(at, tenant, target)
   local room = math.min(queue[2] - redis.call('ZCARD', sending), left)
   if queue[6] == 1 or now < queue[4] then room = 0 end
-  local taken = 0
+  local taken = {}
   if room > 0 then
     local endpoint = redis.call('HGET', at .. 'E:' .. tenant, target) or ''
     for _, event in ipairs(redis.call('ZRANGEBYSCORE', waiting, '-inf', now, 'LIMIT', 0, room)) do
       local delivery = move_on(event, -1, now + lease, 1)
       if delivery then
-        taken = taken + 1
-        for _, part in ipairs({lane, tenant, redis.call('HGET', events .. event, ''), delivery, endpoint}) do
-          answer[#answer + 1] = part
-        end
+        taken[#taken + 1] = {lane, redis.call('HGET', events .. event, ''), delivery, endpoint}
       end
     end
   end
-  settle_queue(at, tenant, target, queue)
-  return taken
+  local stored = settle_queue(at, tenant, target, queue)
+  for _, parts in ipairs(taken) do
+    for _, part in ipairs(parts) do answer[#answer + 1] = part end
+    answer[#answer + 1] = stored
+  end
+  return #taken
 end
 
 for lane, left in ipairs({room_good, room_suspect}) do
@@ -59,5 +61,6 @@ for lane, left in ipairs({room_good, room_suspect}) do
     left = left - take(lane, tenant, target, left)
   end
 end
-if #answer > 1 then redis.call('INCR', KEYS[4]) end
+if #answer > 3 then redis.call('INCR', KEYS[4]) end
+for lane = 1, 2 do answer[1 + lane] = redis.call('ZRANGE', KEYS[lane], 0, 0, 'WITHSCORES')[2] or '' end
 return answer

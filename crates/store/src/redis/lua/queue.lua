@@ -10,11 +10,16 @@
 local QUEUE, DELIVERY = '<i8i8i8i8i8i8', '<i8i8i8'
 local FRESH = pack_numbers(QUEUE, 0, 1, 0, -1, -1, 0)
 
+-- The queue as it is stored; `stored` is its bytes, '' where it is not there.
 local function queue_at(at, tenant, target)
-  return {unpack_numbers(QUEUE, redis.call('GET', at .. 'q:' .. tenant .. ':' .. target) or FRESH)}
+  local stored = redis.call('GET', at .. 'q:' .. tenant .. ':' .. target) or ''
+  local queue = {unpack_numbers(QUEUE, stored ~= '' and stored or FRESH)}
+  queue.stored = stored
+  return queue
 end
 
--- Writes a queue, and sees to it that it is due when it should be (`Queue::due`, `Queue::is_kept_idle`).
+-- Writes a queue where it is another than `stored`, and sees to it that it is due when it should be
+-- (`Queue::due`, `Queue::is_kept_idle`). Answers its bytes as they are stored now, and when it is due.
 local function settle_queue(at, tenant, target, queue)
   local waiting, sending = at .. 'w:' .. tenant .. ':' .. target, at .. 'l:' .. tenant .. ':' .. target
   local first = redis.call('ZRANGE', waiting, 0, 0, 'WITHSCORES')[2]
@@ -41,11 +46,15 @@ local function settle_queue(at, tenant, target, queue)
     end
   end
   local key = at .. 'q:' .. tenant .. ':' .. target
-  if kept then redis.call('SET', key, packed) else redis.call('DEL', key) end
+  if not kept then packed = '' end
+  if packed ~= queue.stored then
+    if kept then redis.call('SET', key, packed) else redis.call('DEL', key) end
+  end
   -- Those of callbacks are listed: nobody deletes them but a sweep.
   if string.sub(target, 1, 3) == 'cb_' then
     redis.call(kept and 'SADD' or 'SREM', at .. 'Q:' .. tenant, target)
   end
+  return packed, due
 end
 
 -- Removes an event with its deliveries, whatever their state: `fields` is its whole hash.
@@ -78,12 +87,20 @@ end
 local function tell(at, tenant, event, json, time, targets, deliveries)
   local key = at .. 'e:' .. tenant .. ':' .. event
   if #targets == 0 or redis.call('EXISTS', key) == 1 then return end
-  redis.call('HSET', key, '', json)
+  local fields, history = {'', json}, {}
   for n, target in ipairs(targets) do
-    redis.call('HSET', key, target, pack_numbers(DELIVERY, time, -1, 0) .. deliveries[n])
-    redis.call('ZADD', at .. 'h:' .. tenant, time, event .. '\0' .. target)
-    redis.call('ZADD', at .. 'w:' .. tenant .. ':' .. target, time, event)
-    settle_queue(at, tenant, target, queue_at(at, tenant, target))
+    fields[2 * n + 1], fields[2 * n + 2] = target, pack_numbers(DELIVERY, time, -1, 0) .. deliveries[n]
+    history[2 * n - 1], history[2 * n] = time, event .. '\0' .. target
+  end
+  redis.call('HSET', key, unpack(fields))
+  redis.call('ZADD', at .. 'h:' .. tenant, unpack(history))
+  for _, target in ipairs(targets) do
+    local waiting = at .. 'w:' .. tenant .. ':' .. target
+    local first = redis.call('ZRANGE', waiting, 0, 0, 'WITHSCORES')[2]
+    redis.call('ZADD', waiting, time, event)
+    -- Behind others that wait, it changes nothing of when the queue is due: so what is told to a target that
+    -- hangs costs little.
+    if not first or tonumber(first) > time then settle_queue(at, tenant, target, queue_at(at, tenant, target)) end
   end
 end
 

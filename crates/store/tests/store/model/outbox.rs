@@ -64,7 +64,7 @@ impl Known {
                 *self = Self {
                     good: true,
                     window: (self.window * 2).min(16),
-                    took: Some(now),
+                    took: Some(Timestamp::from_millis(now.millis() / 60_000 * 60_000)),
                     closed: self.closed,
                     ..Self::default()
                 };
