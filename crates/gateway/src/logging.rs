@@ -8,11 +8,16 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::config::{Log, LogFormat};
 
+/// What comes before `log.level`. A receiver whose certificate is no good is no error of ours, and the line of
+/// the attempt says it.
+const QUIET: &str = "rustls_platform_verifier=off";
+
 /// Starts logging for the whole process. Where a subscriber is installed already (in a test), that one
 /// stays.
 pub fn init(log: &Log) {
     // Checked when the settings were read.
-    let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let level = format!("{QUIET},{}", log.level);
+    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = fmt()
         .with_env_filter(filter)
         .with_span_events(FmtSpan::NONE)

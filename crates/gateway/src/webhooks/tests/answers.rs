@@ -90,6 +90,7 @@ async fn a_redirect_is_not_followed() {
 #[rstest]
 #[case::says_nothing(Reply::Silence, "it did not answer in time")]
 #[case::hangs_up(Reply::Hangup, "the connection broke: ")]
+#[case::resets(Reply::Reset, "the connection broke: ")]
 #[case::drips_its_head(Reply::Drip("HTTP/1.1 200 OK\r\nx-a: b".into()), "it did not answer in time")]
 #[case::says_nonsense(Reply::Bytes("Hello!\r\n\r\n".into()), "the connection broke: ")]
 #[tokio::test]

@@ -23,6 +23,8 @@ pub(in crate::webhooks) enum Reply {
     Flood(String),
     /// Closes without a word.
     Hangup,
+    /// Ends the connection as one that never was (RST).
+    Reset,
     /// Never says anything.
     Silence,
     /// Answers 200 when it is let go.
@@ -128,6 +130,7 @@ async fn serve(mut stream: TcpStream, reply: Reply, tell: mpsc::UnboundedSender<
             while stream.write_all(&[b'x'; 4096]).await.is_ok() {}
         }
         Reply::Hangup => {}
+        Reply::Reset => stream.set_zero_linger().unwrap(),
         Reply::Silence => std::future::pending().await,
         Reply::Held(go) => {
             go.notified().await;
