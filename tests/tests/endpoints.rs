@@ -386,6 +386,23 @@ async fn an_admin_sees_and_repeats_the_deliveries_of_every_tenant() {
     let again = format!("{of_team}/deliveries/{delivery}/redeliver");
     assert_eq!(rig.admin.post_empty(&again).await.status, 202);
     receiver.delivery(2).await;
+    let all = rig.admin.get("/admin/v1/webhooks/endpoints").await.ok();
+    assert_eq!(
+        (&all["total"], &all["data"][0]["id"]),
+        (&json!(1), &endpoint["id"])
+    );
+    for (query, count) in [
+        ("tenant=team&enabled=true", 1),
+        ("search=/HOOK", 1),
+        ("enabled=false", 0),
+        ("search=nowhere", 0),
+        ("tenant=other", 0),
+    ] {
+        let path = format!("/admin/v1/webhooks/endpoints?{query}");
+        assert_eq!(rig.admin.get(&path).await.ok()["total"], count, "{query}");
+    }
+    let odd = rig.admin.get("/admin/v1/webhooks/endpoints?enabled=maybe");
+    odd.await.error(400, "invalid_parameter");
     let audit = rig.admin.get("/admin/v1/audit").await.ok();
     let actions: Vec<_> = audit["data"].as_array().unwrap().iter().collect();
     let actions: Vec<_> = actions

@@ -150,6 +150,7 @@ routes! {
     GET    "/admin/v1/tenants/{id}/webhooks/deliveries/{delivery}"               Viewer  admin::webhooks::delivery,
     POST   "/admin/v1/tenants/{id}/webhooks/deliveries/{delivery}/redeliver"     Admin   admin::webhooks::redeliver,
     GET    "/admin/v1/webhooks/deliveries"                Viewer  admin::webhooks::deliveries,
+    GET    "/admin/v1/webhooks/endpoints"                 Viewer  admin::webhooks::list_all,
     GET    "/admin/v1/tasks"                              Viewer  admin::reports::tasks,
     GET    "/admin/v1/tasks/{task}"                       Viewer  admin::reports::task,
     GET    "/admin/v1/usage"                              Viewer  admin::reports::usage,

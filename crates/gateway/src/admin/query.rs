@@ -125,6 +125,15 @@ impl Cursor {
         self.text(name).map(number).transpose()
     }
 
+    /// `true` or `false`.
+    pub fn yes_or_no(&self, name: &str) -> Result<Option<bool>, ApiError> {
+        let word = |text: &str| {
+            let word: Result<bool, _> = text.parse();
+            word.map_err(|_| ApiError::invalid(name, format!("{name} must be true or false")))
+        };
+        self.text(name).map(word).transpose()
+    }
+
     /// The tenant that the list is limited to.
     pub fn tenant(&self) -> Result<Option<TenantId>, ApiError> {
         let tenant = self.text("tenant").map(str::parse).transpose();

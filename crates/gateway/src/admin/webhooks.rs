@@ -6,14 +6,14 @@ use axum::response::Response;
 use evogate_models::event::DeliveryId;
 use evogate_models::{EndpointId, TenantId};
 
-use super::{By, Cursor, TenantPath};
+use super::{By, Cursor, Paged, TenantPath};
 use crate::auth::{Admin, Viewer};
 use crate::deliveries::{self, InFull};
 use crate::endpoints::{
     self, EndpointPatch, NewEndpoint, Replay, ReplayBegun, SecretRotation, WithSecret,
 };
 use crate::error::ApiError;
-use crate::openapi::schemas::{Deleted, List, PageByName};
+use crate::openapi::schemas::{Deleted, List, Page, PageByName};
 use crate::openapi::{queries, refusals};
 use crate::state::Gateway;
 
@@ -163,6 +163,23 @@ pub async fn replay(
     request: Request,
 ) -> Result<Response, ApiError> {
     endpoints::replay(&gateway, &tenant, &id, request).await
+}
+
+/// Lists the endpoints of all tenants, or of one.
+///
+/// `search` looks in the tenant's id, the endpoint's, its address and its description.
+#[utoipa::path(get, path = "/admin/v1/webhooks/endpoints", tag = "Admin: webhooks", params(queries::OfTenant, queries::Endpoints, queries::Search), responses(
+    (status = 200, description = "A page of endpoints, without their secrets", body = Page<endpoints::Shown>),
+    refusals::InvalidQuery, refusals::TenantNotFound,
+))]
+pub async fn list_all(
+    gateway: Gateway,
+    _: Viewer,
+    query: Cursor,
+    paged: Paged,
+) -> Result<Response, ApiError> {
+    let (tenant, enabled) = (query.tenant()?, query.yes_or_no("enabled")?);
+    endpoints::list_all(&gateway, tenant, enabled, &paged).await
 }
 
 /// Lists deliveries of all tenants, or of one; of each the newest first.

@@ -94,6 +94,14 @@ pub struct OfTenant {
     tenant: Option<String>,
 }
 
+/// Endpoints of all tenants.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Endpoints {
+    /// Only those that are enabled (true), or are not (false).
+    enabled: Option<bool>,
+}
+
 /// How much of a list that goes on.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
