@@ -5,7 +5,7 @@
 //! - [`Dev`]: `evogate dev`, for what it promises
 //! - [`Tenant`], [`Admin`], [`Anonymous`]: who calls is a type
 //! - [`Simulator`]: faults by rule, the journal of what it was asked, its account
-//! - [`Receiver`]: takes webhooks, and misbehaves when told to
+//! - [`Receiver`]: takes webhooks, and misbehaves when told to; by https with a certificate of an [`Authority`]
 //! - [`Proxy`]: an address that stays while what is behind it comes and goes, and that cuts connections
 //! - [`redis`]: private Redis servers, Sentinel groups and Clusters, ended, paused and started again at will
 //! - [`assert_books`]: bill = spent + platform loss, nothing held, nothing submitted twice
@@ -14,6 +14,7 @@
 //! ended by its process id when its value is dropped; a failing test prints the logs.
 
 mod answer;
+mod authority;
 mod binaries;
 mod books;
 mod callers;
@@ -29,6 +30,7 @@ mod tools;
 mod wait;
 
 pub use answer::Answer;
+pub use authority::{Authority, Certificate};
 pub use binaries::{binary, workspace};
 pub use books::{
     assert_books, assert_books_within, assert_ledger, platform_loss, settle_books, submitted_twice,

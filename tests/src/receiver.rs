@@ -1,18 +1,22 @@
 //! A webhook receiver on loopback: it keeps what it gets, and misbehaves when told to.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::serve::Listener;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::authority::Certificate;
 use crate::spawn;
 use crate::wait::until;
 
@@ -51,6 +55,8 @@ pub enum Manner {
     RetryAfter(u16, u64),
     /// With a redirect to this address.
     Redirect(String),
+    /// With 200, after so long.
+    Slow(Duration),
     /// Never.
     Hang,
 }
@@ -65,20 +71,40 @@ struct Shared {
 #[derive(Debug)]
 pub struct Receiver {
     address: SocketAddr,
+    scheme: &'static str,
     shared: Arc<Shared>,
 }
 
 impl Receiver {
     /// Starts one that takes everything.
     pub async fn start() -> Self {
-        let shared = Arc::new(Shared::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("its address");
+        Self::serve("http", address, listener)
+    }
+
+    /// Starts one that takes everything by https, with this certificate.
+    pub async fn encrypted(certificate: &Certificate) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("its address");
+        Self::serve("https", address, certificate.on(listener))
+    }
+
+    fn serve<L>(scheme: &'static str, address: SocketAddr, listener: L) -> Self
+    where
+        L: Listener,
+        L::Addr: fmt::Debug,
+    {
+        let shared = Arc::new(Shared::default());
         let router = Router::new()
             .fallback(receive)
             .with_state(Arc::clone(&shared));
         spawn(async move { axum::serve(listener, router).await.expect("it serves") });
-        Self { address, shared }
+        Self {
+            address,
+            scheme,
+            shared,
+        }
     }
 
     /// Where it listens.
@@ -88,7 +114,7 @@ impl Receiver {
 
     /// The URL of a path on it.
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", self.scheme, self.address)
     }
 
     /// How the next deliveries are answered, one each; those after them with 200.
@@ -138,6 +164,10 @@ async fn receive(State(shared): State<Arc<Shared>>, request: Request) -> Respons
         }
         Some(Manner::Redirect(to)) => {
             (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, to)]).into_response()
+        }
+        Some(Manner::Slow(pause)) => {
+            tokio::time::sleep(pause).await;
+            StatusCode::OK.into_response()
         }
         Some(Manner::Hang) => std::future::pending().await,
     }

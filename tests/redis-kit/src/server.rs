@@ -140,7 +140,7 @@ impl Server {
         server
     }
 
-    /// Starts it, after [`Server::kill`], on the data that is there.
+    /// Starts it, after [`Server::kill`] or [`Server::stop`], on the data that is there.
     pub fn start_again(&mut self) {
         assert!(self.process.is_none(), "it runs already");
         let file = self.folder.path().join("redis.conf");
@@ -200,6 +200,13 @@ impl Server {
     pub fn kill(&mut self) {
         let mut process = self.process.take().expect("a process");
         process.kill();
+    }
+
+    /// SIGTERM, and waits until it has ended in order.
+    pub fn stop(&mut self) {
+        let mut process = self.process.take().expect("a process");
+        process.signal("TERM");
+        until("Redis ends", || process.has_ended().then_some(()));
     }
 
     /// SIGSTOP: it takes connections, and answers nothing.
