@@ -86,6 +86,8 @@ codes! {
     ResultExpired = "result_expired",
     /// The body is larger than allowed.
     RequestTooLarge = "request_too_large",
+    /// The body came too slowly.
+    RequestTimeout = "request_timeout",
     /// EvoLink can't be used at the moment; nothing is held.
     UpstreamUnavailable = "upstream_unavailable",
     /// The store can't be used at the moment; nothing was sent.

@@ -97,6 +97,11 @@ pub enum TaskCommand {
         /// What came instead; none when there was nothing to ask.
         why: Option<Why>,
     },
+    /// The look was broken off: somebody else may look at once.
+    HandBack {
+        /// The worker's fencing token.
+        fence: u64,
+    },
     /// A callback with a valid token came.
     Callback {
         /// The id that its body named.

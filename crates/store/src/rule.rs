@@ -49,6 +49,7 @@ pub(crate) fn apply(
         } => bind::bind(books, &report, found, window, now)?,
         TaskCommand::News { report } => news::news(books, &report, now)?,
         TaskCommand::InVain { fence, why } => news::in_vain(books, fence, why, now)?,
+        TaskCommand::HandBack { fence } => news::hand_back(books, fence, now)?,
         TaskCommand::Callback {
             upstream,
             refresh_after,

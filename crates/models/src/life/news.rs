@@ -167,6 +167,20 @@ pub fn in_vain(
     Ok(draft.done())
 }
 
+/// The look under the lease `fence` was broken off before it told anything: somebody else may look at once.
+pub fn hand_back(books: Books, fence: u64, now: Timestamp) -> Result<Turn, LifeError> {
+    books.check_lease(fence)?;
+    if matches!(
+        books.task.state,
+        State::Queued { .. } | State::Submitting { .. }
+    ) {
+        return Err(LifeError::Invalid(books.task.state.name()));
+    }
+    let mut draft = books.draft(now);
+    draft.hand_back(Some(now));
+    Ok(draft.done())
+}
+
 /// A callback with a valid token came: the task is due now (invariant 9). The first one bypasses
 /// `refresh_after`; repeats wait for it.
 pub fn callback(

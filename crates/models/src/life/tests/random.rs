@@ -122,6 +122,7 @@ enum Command {
         used: Option<i64>,
     },
     InVain,
+    HandBack,
     Callback,
     WantCancel,
     Sweep,
@@ -162,6 +163,7 @@ fn command() -> impl Strategy<Value = Command> {
             }
         ),
         Just(Command::InVain),
+        Just(Command::HandBack),
         Just(Command::Callback),
         Just(Command::WantCancel),
         Just(Command::Sweep),
@@ -217,6 +219,7 @@ fn turn(world: &World, id: &TaskId, command: &Command) -> Result<Turn, LifeError
             let fence = books.task.fence;
             news::in_vain(books, fence, Some("404".into()), now)
         }
+        Command::HandBack => news::hand_back(books.clone(), books.task.fence, now),
         Command::Callback => Ok(news::callback(books, None, 5_000, now)),
         Command::WantCancel => news::want_cancel(books, now).map(|(turn, _)| turn),
         Command::Sweep => {

@@ -88,7 +88,7 @@ impl Model {
                 }
                 self.hear(name, report);
             }
-            TaskCommand::InVain { fence, .. } => {
+            TaskCommand::InVain { fence, .. } | TaskCommand::HandBack { fence } => {
                 fenced(*fence)?;
                 if task.phase.is_unsent() {
                     return Err(No::Invalid);

@@ -94,6 +94,9 @@ pub(super) fn command(task: &Task, step: Move, fitting: bool, now: Timestamp) ->
             fence: fence(which),
             why: why.then(|| "404".into()),
         },
+        Move::HandBack(which) => TaskCommand::HandBack {
+            fence: fence(which),
+        },
         Move::Callback(named) => TaskCommand::Callback {
             upstream: named.map(|id| upstream(task, id)),
             refresh_after: 5_000,
