@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 
 use crate::binaries::binary;
 use crate::callers::{Admin, Anonymous, Tenant};
@@ -31,11 +31,24 @@ impl Dev {
         environment: &[(&str, &str)],
     ) -> Self {
         let mut command = Process::command(&binary("evogate"));
+        command.envs(environment.iter().copied());
+        Self::launch(folder, command, arguments).await
+    }
+
+    /// The same in a process that may have no more than so many files open.
+    pub async fn with_few_files(folder: &Path, files: u32) -> Self {
+        let mut command = Process::command(Path::new("/bin/sh"));
+        let limit = format!("ulimit -n {files} && exec \"$0\" \"$@\"");
+        command.args(["-c", &limit]).arg(binary("evogate"));
+        Self::launch(folder, command, &[]).await
+    }
+
+    async fn launch(folder: &Path, mut command: Command, arguments: &[&str]) -> Self {
         command.args(["dev", "--data-dir"]).arg(folder);
         for listener in ["--api", "--ops", "--sim"] {
             command.args([listener, "127.0.0.1:0"]);
         }
-        command.args(arguments).envs(environment.iter().copied());
+        command.args(arguments);
         fs::create_dir_all(folder).expect("a folder");
         let log = folder.parent().expect("a folder above it");
         let before = fs::read(log.join("dev.log")).map_or(0, |log| log.len());

@@ -116,6 +116,16 @@ impl Gateway {
         format!("http://{}", self.running().api)
     }
 
+    /// The address of its api listener.
+    pub fn api(&self) -> SocketAddr {
+        self.running().api
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.running().process.id()
+    }
+
     /// Whoever asks the ops listener.
     pub fn ops(&self) -> Anonymous {
         Anonymous::at(format!("http://{}", self.running().ops))
@@ -245,6 +255,14 @@ impl Gateway {
     /// Waits for its end after [`Gateway::terminate`].
     pub async fn ended(&mut self) -> ExitStatus {
         let status = self.running_mut().process.ended().await;
+        self.is_gone();
+        status
+    }
+
+    /// The same with a limit of its own.
+    pub async fn ended_within(&mut self, limit: Duration) -> ExitStatus {
+        let process = &mut self.running_mut().process;
+        let status = until_within(limit, "it ends", async || process.has_ended()).await;
         self.is_gone();
         status
     }

@@ -7,6 +7,7 @@
 //! - [`Simulator`]: faults by rule, the journal of what it was asked, its account
 //! - [`Receiver`]: takes webhooks, and misbehaves when told to; by https with a certificate of an [`Authority`]
 //! - [`Proxy`]: an address that stays while what is behind it comes and goes, and that cuts connections
+//! - [`Balancer`]: a load balancer that leads to the gateways that are ready
 //! - [`redis`]: private Redis servers, Sentinel groups and Clusters, ended, paused and started again at will
 //! - [`assert_books`]: bill = spent + platform loss, nothing held, nothing submitted twice
 //!
@@ -15,6 +16,7 @@
 
 mod answer;
 mod authority;
+mod balancer;
 mod binaries;
 mod books;
 mod callers;
@@ -31,6 +33,7 @@ mod wait;
 
 pub use answer::Answer;
 pub use authority::{Authority, Certificate};
+pub use balancer::Balancer;
 pub use binaries::{binary, workspace};
 pub use books::{
     assert_books, assert_books_within, assert_ledger, platform_loss, settle_books, submitted_twice,

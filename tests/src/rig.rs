@@ -118,6 +118,8 @@ impl RigBuilder {
             ("evolink.api_key", EVOLINK_KEY),
             ("admin.bootstrap_key", ADMIN_KEY),
             ("reads.refresh_after", "100ms"),
+            // No load balancer has to notice that one ends.
+            ("shutdown.drain_pause", "0s"),
         ] {
             settings.set(key, value);
         }

@@ -8,20 +8,23 @@ use std::time::Duration;
 use evogate_models::time::millis;
 use evogate_store::{Durability, LinkOptions, Store, StoreError, SystemClock, SystemRandom};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Auth;
 use crate::background::Background;
 use crate::breaker::Breaker;
-use crate::config::{Config, StoreConfig, StoreUrl};
+use crate::config::{Config, Shutdown, StoreConfig, StoreUrl};
 use crate::content::Files;
+use crate::drain::{Drain, Phase};
 use crate::evolink::{EvoLink, EvoLinkError};
 use crate::heal::Matcher;
 use crate::listeners::Listeners;
+use crate::load::Load;
 use crate::reads::Reads;
 use crate::recovery::Recovery;
+use crate::server::Door;
+use crate::shares::Shares;
 use crate::state::{Gateway, Parts};
 use crate::token::Tokens;
 use crate::webhooks::{self, Deliverer, GuardedClient, Vault};
@@ -34,8 +37,8 @@ const UPKEEP: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Server {
     gateway: Gateway,
-    closing: CancellationToken,
-    listeners: Vec<JoinHandle<()>>,
+    /// What serves ops, which outlives everything else.
+    ops: Background,
 }
 
 /// Why a gateway did not start.
@@ -126,6 +129,7 @@ impl Server {
             durability: Arc::new(durability::Watch::new(durability, required)),
             auth: Auth::new(&config.auth, clock.clone(), background.clone())?,
             evolink: EvoLink::new(&config.evolink, clock.clone())?,
+            shares: Arc::new(Shares::new(&config.evolink)),
             breaker: Arc::new(Breaker::new(&config.submit, clock)),
             tokens,
             recovery: Recovery::default(),
@@ -134,6 +138,8 @@ impl Server {
             files: Files::new(&config)?,
             targets: Arc::new(webhooks::address_policy(&config, &own)),
             vault: vault(&config),
+            load: Arc::new(Load::new(&config.server)),
+            drain: Arc::default(),
             background,
             random: Arc::new(SystemRandom),
             store,
@@ -141,13 +147,8 @@ impl Server {
         });
         metrics::BUILD_INFO.set([env!("CARGO_PKG_VERSION"), gateway.store.engine()], 1.0);
         start_workers(&gateway)?;
-        let closing = CancellationToken::new();
-        let listeners = serve(&gateway, listeners, &closing)?;
-        Ok(Self {
-            gateway,
-            closing,
-            listeners,
-        })
+        let ops = serve(&gateway, listeners)?;
+        Ok(Self { gateway, ops })
     }
 
     /// The open store, for who seeds it.
@@ -160,32 +161,56 @@ impl Server {
         &self.gateway.vault
     }
 
-    /// Serves until `stop`; then stops accepting, lets the requests under way finish, ends the
-    /// workers, and closes the store. All of it within `shutdown.drain_timeout` and a little.
+    /// Serves until `stop`, and then goes, step by step:
+    ///
+    /// 1. not ready any more, it goes on serving for `shutdown.drain_pause`, until load balancers have noticed;
+    /// 2. its listeners close, workers begin nothing new, and everything under way may finish, for nearly
+    ///    `shutdown.drain_timeout`;
+    /// 3. what is left then is handed back, so that another replica goes on with it at once;
+    /// 4. the ops listener and the store close.
     pub async fn run(self, stop: CancellationToken) {
         stop.cancelled().await;
-        let Self {
-            gateway,
-            closing,
-            listeners,
-        } = self;
-        closing.cancel();
-        for listener in listeners {
-            let _ = listener.await;
+        let Self { gateway, ops } = self;
+        let Shutdown {
+            drain_pause,
+            drain_timeout,
+        } = gateway.config.shutdown;
+        go(&gateway.drain, Phase::Leaving);
+        if !drain_pause.is_zero() {
+            tokio::time::sleep(drain_pause).await;
         }
-        gateway.background.stop();
-        if !gateway
-            .background
-            .finished(gateway.config.shutdown.drain_timeout)
+        go(&gateway.drain, Phase::Closing);
+        let background = &gateway.background;
+        background.stop();
+        let handing_back = HANDING_BACK.min(drain_timeout / 4);
+        if !background
+            .finished(drain_timeout.saturating_sub(handing_back))
             .await
         {
-            tracing::warn!(
-                "some work was cut at the end of the drain; it is taken up at the next start"
-            );
+            tracing::warn!("not everything has ended in time: what is left is handed back");
+            background.hand_back();
+            if !background.finished(handing_back).await {
+                tracing::warn!(
+                    "some work was cut at the end of the drain; it is taken up when its lease ends"
+                );
+            }
         }
+        go(&gateway.drain, Phase::Ended);
+        ops.stop();
+        ops.finished(OPS).await;
         gateway.store.close().await;
         tracing::info!("ended");
     }
+}
+
+/// What is left of the drain for handing back what can't end: a few calls to the store.
+const HANDING_BACK: Duration = Duration::from_secs(3);
+/// How long a request of ops may take at the very end.
+const OPS: Duration = Duration::from_secs(1);
+
+fn go(drain: &Drain, phase: Phase) {
+    tracing::info!(phase = phase.as_str(), "ending");
+    drain.enter(phase);
 }
 
 /// What seals the secrets that sign webhooks, by the settings.
@@ -238,33 +263,34 @@ fn start_workers(gateway: &Gateway) -> Result<(), StartError> {
     Ok(())
 }
 
-fn serve(
-    gateway: &Gateway,
-    listeners: Listeners,
-    closing: &CancellationToken,
-) -> Result<Vec<JoinHandle<()>>, StartError> {
+/// Opens the doors. Answers what serves ops.
+fn serve(gateway: &Gateway, listeners: Listeners) -> Result<Background, StartError> {
     let Listeners {
         api,
         callbacks,
         ops,
     } = listeners;
-    let mut routers = vec![
-        ("api", router::api(gateway, callbacks.is_none()), api),
-        ("ops", router::ops(gateway), ops),
-    ];
+    let (config, drain) = (&gateway.config, &gateway.drain);
+    let door = |name, router| {
+        let load = Arc::clone(&gateway.load);
+        Arc::new(Door::new(name, router, load, Arc::clone(drain), config))
+    };
+    let open = |listener: TcpListener, door: Arc<Door>, background: &Background| {
+        let address = listener.local_addr()?;
+        tracing::info!(listener = door.name(), %address, "listening");
+        background.spawn(server::serve(listener, door, background.clone()));
+        Ok::<(), StartError>(())
+    };
+    let for_api = door("api", router::api(gateway, callbacks.is_none()));
+    open(api, for_api, &gateway.background)?;
     if let Some(callbacks) = callbacks {
-        routers.push(("callbacks", router::callbacks(gateway), callbacks));
+        let for_callbacks = door("callbacks", router::callbacks(gateway));
+        open(callbacks, for_callbacks, &gateway.background)?;
     }
-    let mut serving = Vec::new();
-    for (name, router, listener) in routers {
-        tracing::info!(listener = name, address = %listener.local_addr()?, "listening");
-        let drain = gateway.config.shutdown.drain_timeout;
-        let background = gateway.background.clone();
-        let open = metrics::OPEN_CONNECTIONS.handle([name]);
-        let loops = server::serve(listener, router, background, closing.clone(), drain, open);
-        serving.push(gateway.background.spawn(loops));
-    }
-    Ok(serving)
+    let for_ops = Door::for_ops("ops", router::ops(gateway), Arc::clone(drain), config);
+    let background = Background::default();
+    open(ops, Arc::new(for_ops), &background)?;
+    Ok(background)
 }
 
 fn addresses(listeners: &Listeners) -> io::Result<Vec<SocketAddr>> {

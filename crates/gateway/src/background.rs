@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 pub struct Background {
     tracker: TaskTracker,
     stop: CancellationToken,
+    hand_back: CancellationToken,
 }
 
 impl Background {
@@ -40,6 +41,22 @@ impl Background {
     pub fn stop(&self) {
         self.stop.cancel();
         self.tracker.close();
+    }
+
+    /// Resolves when there is no more time: what can't end at once hands back what it has in its hands, so
+    /// that another replica goes on with it now and not when a lease ends.
+    pub async fn handing_back(&self) {
+        self.hand_back.cancelled().await;
+    }
+
+    /// Has that time come?
+    pub fn is_handing_back(&self) -> bool {
+        self.hand_back.is_cancelled()
+    }
+
+    /// Ends the time for what is under way.
+    pub fn hand_back(&self) {
+        self.hand_back.cancel();
     }
 
     /// Waits for all that was spawned, at most for `limit`. `false` when something was left.

@@ -15,6 +15,7 @@ mod problem;
 mod reader;
 mod refused;
 mod rules;
+mod server;
 mod setting;
 mod store;
 mod tasks;
@@ -40,6 +41,7 @@ pub use listen::{Admin, Callbacks, Listen, Shutdown};
 pub use log::{Log, LogFormat};
 pub use problem::{ConfigErrors, Problem, Warning};
 pub use refused::Refused;
+pub use server::Server;
 pub use store::{StoreConfig, StoreUrl};
 pub use tasks::{Journal, Reads, Submit, Tasks};
 pub(crate) use units::parse_duration;
@@ -53,6 +55,8 @@ use reader::Reader;
 pub struct Config {
     /// The sockets.
     pub listen: Listen,
+    /// How much the listeners take, and how long they wait.
+    pub server: Server,
     /// `public_url` and what authenticates callbacks.
     pub callbacks: Callbacks,
     /// The API upstream.
@@ -140,6 +144,7 @@ impl Config {
     /// Reads every section before it gives up on one, so that all faults are found.
     fn read(from: &mut Reader) -> Option<Self> {
         let listen = Listen::read(from);
+        let server = Server::read(from);
         let callbacks = Callbacks::read(from);
         let evolink = EvoLink::read(from);
         let submit = Submit::read(from);
@@ -156,6 +161,7 @@ impl Config {
         let log = Log::read(from);
         Some(Self {
             listen: listen?,
+            server: server?,
             callbacks: callbacks?,
             evolink: evolink?,
             submit: submit?,

@@ -10,6 +10,7 @@ use evogate_models::{TaskId, TenantId};
 
 use crate::auth::{Credential, Principal};
 use crate::evolink::Trace;
+use crate::load::{Load, Room, TenantLoad};
 
 /// The longest request id that is taken from a client.
 const MAX_ID: usize = 128;
@@ -25,6 +26,7 @@ struct Inner {
     tenant: OnceLock<TenantId>,
     credential: OnceLock<Credential>,
     task: OnceLock<TaskId>,
+    load: OnceLock<(Arc<Load>, Arc<TenantLoad>)>,
 }
 
 impl Context {
@@ -45,6 +47,7 @@ impl Context {
             tenant: OnceLock::new(),
             credential: OnceLock::new(),
             task: OnceLock::new(),
+            load: OnceLock::new(),
         }))
     }
 
@@ -80,6 +83,17 @@ impl Context {
     /// The task that the request is about.
     pub fn task(&self) -> Option<&TaskId> {
         self.0.task.get()
+    }
+
+    /// Room for the request's body, once its tenant is known.
+    pub(crate) fn room(&self) -> Room {
+        let load = self.0.load.get();
+        load.map(|(load, tenant)| Room::of(load, tenant))
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn set_load(&self, load: &Arc<Load>, tenant: Arc<TenantLoad>) {
+        let _ = self.0.load.set((Arc::clone(load), tenant));
     }
 
     pub(crate) fn set_tenant(&self, tenant: &TenantId) {

@@ -102,6 +102,8 @@ pub struct Facts {
 
 /// How long a caller should wait when something here is away for an unknown time, in seconds.
 const SOON: u32 = 5;
+/// How long a caller should wait when there is too much to do, in seconds: that passes quickly.
+const OVERLOADED: u32 = 1;
 
 impl ApiError {
     fn new(
@@ -463,6 +465,18 @@ impl ApiError {
         Self::new(StatusCode::GONE, "invalid_request_error", code, message)
     }
 
+    /// 408: the body came too slowly.
+    pub fn body_timeout() -> Self {
+        let message = "The request body came too slowly";
+        let status = StatusCode::REQUEST_TIMEOUT;
+        Self::new(
+            status,
+            "invalid_request_error",
+            ErrorCode::RequestTimeout,
+            message,
+        )
+    }
+
     /// 413.
     pub fn too_large(limit: usize) -> Self {
         let message = format!("The request body exceeds {limit} bytes");
@@ -494,6 +508,25 @@ impl ApiError {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         Self::new(status, kind, ErrorCode::UpstreamUnavailable, message)
             .with_retry_after(retry_after.or(Some(SOON)))
+    }
+
+    /// 503: there is more under way than this replica takes. Nothing was done for the request.
+    pub fn overloaded() -> Self {
+        let message = "The gateway has as much to do as it can take; please retry";
+        let kind = "service_unavailable_error";
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self::new(status, kind, ErrorCode::Overloaded, message).with_retry_after(Some(OVERLOADED))
+    }
+
+    /// 429: the tenant has its part of all requests under way already. Nothing was done for this one.
+    pub fn too_many_at_once() -> Self {
+        Self::rate_limited(OVERLOADED).with_details(json!({ "limit": "requests_in_flight" }))
+    }
+
+    /// 429: the tenant has its part of what EvoLink may be sent already; `limit` says of what. Nothing is
+    /// held.
+    pub fn upstream_share(limit: &'static str, retry_after: u32) -> Self {
+        Self::rate_limited(retry_after).with_details(json!({ "limit": limit }))
     }
 
     /// 503: the store can't be used; nothing was sent.
@@ -623,7 +656,10 @@ impl ApiError {
         if let Some(rate) = parts.rate {
             rate_headers(&mut response, rate);
         }
-        if parts.status == StatusCode::PAYLOAD_TOO_LARGE {
+        if matches!(
+            parts.status,
+            StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT
+        ) {
             // The rest of the body is not read, so the connection is of no more use (HTTP/1).
             let close = axum::http::HeaderValue::from_static("close");
             response

@@ -11,7 +11,9 @@ mod client;
 mod lists;
 mod meter;
 mod outcome;
+mod pace;
 mod refusal;
+mod retries;
 mod wait;
 
 #[cfg(test)]
@@ -36,12 +38,15 @@ use crate::{config, failpoint};
 pub use client::EvoLinkError;
 pub use lists::{Account, ListEntry, ListPage, Pot};
 pub use outcome::{CancelOutcome, Failure, ReadOutcome, SubmitOutcome};
+pub use pace::Pace;
+pub use retries::Retries;
 
 pub(crate) use wait::Wait;
 
 use answer::{Answer, Broken, LIST, TASK, exchange};
 use body::SubmitBody;
 use meter::Operation;
+use pace::Answering;
 
 /// The most tasks that one [`EvoLink::batch`] asks for.
 pub const BATCH_MAX: usize = 50;
@@ -112,6 +117,8 @@ struct Inner {
     base: Url,
     timeout: Duration,
     clock: Arc<dyn Clock>,
+    retries: Retries,
+    answering: Answering,
 }
 
 impl fmt::Debug for EvoLink {
@@ -139,7 +146,14 @@ impl EvoLink {
             base: config.base_url.clone(),
             timeout: config.timeout,
             clock,
+            retries: Retries::new(config.retry_percent),
+            answering: Answering::default(),
         })))
+    }
+
+    /// What calls may be repeated.
+    pub fn retries(&self) -> &Retries {
+        &self.0.retries
     }
 
     /// Submits a task, once. Takes `evolink.timeout` at most; dropped, it may or may not have been sent, so a
@@ -184,6 +198,8 @@ impl EvoLink {
             Ok(answer) => ReadOutcome::answered(id, &answer, self.now()),
             Err(Broken { why, .. }) => ReadOutcome::Failed { why },
         };
+        let answered = !matches!(outcome, ReadOutcome::Failed { .. });
+        self.0.answering.note(answered);
         let (label, why) = outcome.label();
         meter.stop(label, why);
         outcome
@@ -262,6 +278,7 @@ impl EvoLink {
         let meter = operation.start();
         let outcome = exchange(request, LIST).await.map_err(Failure::from);
         let outcome = outcome.and_then(|answer| self.understand(&answer, parse));
+        self.0.answering.note(outcome.is_ok());
         match &outcome {
             Ok(_) => meter.stop("ok", ""),
             Err(failure) => meter.stop("failed", &failure.why),

@@ -11,11 +11,10 @@ use evogate_models::life::bind::Found;
 use evogate_models::task::{State, Task};
 use evogate_models::{TaskId, UpstreamId};
 use evogate_store::{StoreError, TaskCommand};
-use governor::DefaultDirectRateLimiter;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::evolink::{Failure, ListEntry, ReadOutcome, SubmitCall, SubmitOutcome, Trace};
+use crate::evolink::{Failure, ListEntry, Pace, ReadOutcome, SubmitCall, SubmitOutcome, Trace};
 use crate::reconcile::turn;
 use crate::state::Gateway;
 use crate::submit::SEND_WITHIN;
@@ -30,10 +29,37 @@ const MAX_PAGES: u32 = 100;
 /// Tasks of EvoLink's that no task of ours is bound to, for one task of ours.
 pub type Candidates = Vec<ListEntry>;
 
+/// The longest time until a list that could not be read is tried again.
+const LIST_SELDOM: Duration = Duration::from_mins(1);
+
 /// Reads EvoLink's list for all unknown tasks together.
 #[derive(Debug, Default)]
 pub struct Matcher {
-    last: Mutex<Option<Reading>>,
+    last: Mutex<Last>,
+}
+
+/// What came of reading the list the last time.
+#[derive(Debug, Default)]
+struct Last {
+    reading: Option<Reading>,
+    failed: Option<Failed>,
+}
+
+/// The list could not be read, so many times in a row: everybody is told the same until it is tried again.
+#[derive(Debug)]
+struct Failed {
+    at: Instant,
+    times: u32,
+    why: String,
+}
+
+impl Failed {
+    fn counts(&self) -> bool {
+        let wait = LIST_EVERY
+            .saturating_mul(1 << self.times.min(6))
+            .min(LIST_SELDOM);
+        self.at.elapsed() < wait
+    }
 }
 
 /// One reading of the list: when, and what fits each of our tasks.
@@ -64,27 +90,25 @@ impl From<Failure> for MatchError {
 }
 
 /// Tries to heal a task. `true` when its due time was settled by what was found.
-pub async fn heal(gateway: &Gateway, task: &Task, limiter: &DefaultDirectRateLimiter) -> bool {
-    if let Some(upstream) = task.hint.as_ref().and_then(|hint| hint.upstream.clone()) {
-        limiter.until_ready().await;
-        if adopt(gateway, task, &upstream, Found::Callback).await {
-            return true;
-        }
+pub async fn heal(gateway: &Gateway, task: &Task, pace: &Pace) -> bool {
+    if let Some(upstream) = task.hint.as_ref().and_then(|hint| hint.upstream.clone())
+        && pace.ready().await
+        && adopt(gateway, task, &upstream, Found::Callback).await
+    {
+        return true;
     }
     if matches!(task.state, State::Unknown { .. })
         && gateway.config.evolink.honours_idempotency
         && let Some(body) = &task.resend
+        && pace.ready().await
+        && repeat(gateway, task, body.clone()).await
     {
-        limiter.until_ready().await;
-        if repeat(gateway, task, body.clone()).await {
-            return true;
-        }
+        return true;
     }
     let found = gateway.matcher.matched(gateway, &task.id).await;
     match found {
         Ok(Some(upstream)) => {
-            limiter.until_ready().await;
-            adopt(gateway, task, &upstream, Found::List).await
+            pace.ready().await && adopt(gateway, task, &upstream, Found::List).await
         }
         Ok(None) => false,
         Err(error) => {
@@ -118,6 +142,13 @@ pub async fn adopt(gateway: &Gateway, task: &Task, upstream: &UpstreamId, found:
 /// Sends the same submit again under the same idempotency key: EvoLink then answers with the task
 /// that the first one made, or makes it now.
 async fn repeat(gateway: &Gateway, task: &Task, body: String) -> bool {
+    // It is a submit like any other, and a repetition besides.
+    let Ok(_share) = gateway.shares.take(&task.tenant).await else {
+        return false;
+    };
+    if !gateway.evolink.retries().spend() {
+        return false;
+    }
     let call = SubmitCall {
         kind: task.spec.kind,
         body: Bytes::from(body),
@@ -178,15 +209,32 @@ impl Matcher {
     }
 }
 
-async fn fresh<'a>(
-    last: &'a mut Option<Reading>,
-    gateway: &Gateway,
-) -> Result<&'a Reading, MatchError> {
-    let reading = match last.take() {
+async fn fresh<'a>(last: &'a mut Last, gateway: &Gateway) -> Result<&'a Reading, MatchError> {
+    let reading = match last.reading.take() {
         Some(reading) if reading.at.elapsed() < LIST_EVERY => reading,
-        _ => read_list(gateway).await?,
+        _ => match &last.failed {
+            Some(failed) if failed.counts() => return Err(MatchError::List(failed.why.clone())),
+            _ => read_again(last, gateway).await?,
+        },
     };
-    Ok(last.insert(reading))
+    Ok(last.reading.insert(reading))
+}
+
+/// Reads the list, and remembers when that failed: with many unknown tasks there are many who ask.
+async fn read_again(last: &mut Last, gateway: &Gateway) -> Result<Reading, MatchError> {
+    let read = read_list(gateway).await;
+    last.failed = match &read {
+        Err(MatchError::List(why)) => Some(Failed {
+            at: Instant::now(),
+            times: last
+                .failed
+                .as_ref()
+                .map_or(0, |failed| failed.times.saturating_add(1)),
+            why: why.clone(),
+        }),
+        Ok(_) | Err(MatchError::Store(_)) => None,
+    };
+    read
 }
 
 /// Reads the whole list, then our unbound tasks. In this order: a submit that was under way while the

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use evogate_store::Gap;
 use serde_json::json;
 
+use crate::drain::Phase;
 use crate::metrics;
 use crate::openapi::schemas;
 use crate::state::Gateway;
@@ -14,7 +15,10 @@ use crate::state::Gateway;
 #[utoipa::path(get, path = "/metrics", tag = "Ops", responses(
     (status = 200, description = "The metrics", body = String, content_type = "text/plain"),
 ))]
-pub async fn metrics() -> Response {
+pub async fn metrics(gateway: Gateway) -> Response {
+    gateway.load.publish();
+    gateway.shares.publish();
+    gateway.evolink.retries().publish();
     (
         [(
             header::CONTENT_TYPE,
@@ -39,7 +43,7 @@ pub async fn healthz() -> Response {
     (status = 503, description = "Not ready: draining, or the store is away", body = schemas::Health),
 ))]
 pub async fn readyz(gateway: Gateway) -> Response {
-    if gateway.background.is_stopping() {
+    if gateway.drain.phase() > Phase::Serving {
         return not_ready("draining");
     }
     match gateway.store.ping().await {

@@ -163,6 +163,7 @@ fn begin(gateway: &Gateway, key: Key, task: Task, trace: Trace) -> watch::Receiv
             .unwrap_or_else(PoisonError::into_inner)
     };
     lock().insert(key.clone(), done.clone());
+    gateway.evolink.retries().earn();
     let worker = gateway.clone();
     gateway.background.spawn(async move {
         let entry = Entry {

@@ -2,7 +2,6 @@
 //! within a rate limit, and hands back when to look again. Any replica may do any of it; a claim is a
 //! lease with a fencing token.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use evogate_models::catalogue::Model;
@@ -17,10 +16,8 @@ use evogate_models::{Millis, UpstreamId};
 use evogate_store::{TaskCommand, TaskOutcome, TurnError};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use governor::DefaultDirectRateLimiter;
-use governor::Quota;
 
-use crate::evolink::{CancelOutcome, ReadOutcome, Trace};
+use crate::evolink::{CancelOutcome, Pace, ReadOutcome, Trace};
 use crate::failpoint;
 use crate::heal;
 use crate::metrics::{TASKS_ENDED, TASKS_MISSING};
@@ -38,16 +35,15 @@ const TICK: Duration = Duration::from_secs(5);
 /// Works until the shutdown: as many tasks at a time as EvoLink may be asked about at once, and a place
 /// that is free is filled at once, so that a slow answer keeps nobody else waiting.
 pub async fn run(gateway: Gateway) {
-    let per_second =
-        NonZeroU32::new(gateway.config.evolink.reads_per_second).unwrap_or(NonZeroU32::MIN);
-    let limiter = DefaultDirectRateLimiter::direct(Quota::per_second(per_second));
+    let (evolink, background) = (gateway.evolink.clone(), gateway.background.clone());
+    let pace = Pace::new(&gateway.config.evolink, evolink, background);
     let at_once = usize::try_from(gateway.config.evolink.max_reads_in_flight).unwrap_or(1);
     let mut looks = FuturesUnordered::new();
     while !gateway.background.is_stopping() {
         let free = at_once.saturating_sub(looks.len());
         let claimed = claim(&gateway, free).await;
         for group in &claimed {
-            looks.push(work(&gateway, group.clone(), &limiter));
+            looks.push(work(&gateway, group.clone(), &pace));
         }
         if !claimed.is_empty() && looks.len() < at_once {
             continue;
@@ -59,7 +55,7 @@ pub async fn run(gateway: Gateway) {
             () = wait_for_due(&gateway), if !full => {}
         }
     }
-    // What was begun is finished; what was only claimed is due again when its lease ends.
+    // What was begun is finished; what was only claimed is handed back.
     while looks.next().await.is_some() {}
 }
 
@@ -110,14 +106,14 @@ async fn until_next(gateway: &Gateway) -> Duration {
 }
 
 /// Works on a group: one task, or several for one batch read and what that leaves.
-async fn work(gateway: &Gateway, group: Vec<Task>, limiter: &DefaultDirectRateLimiter) {
+async fn work(gateway: &Gateway, group: Vec<Task>, pace: &Pace) {
     let left = if group.len() > 1 {
-        batch(gateway, group, limiter).await
+        batch(gateway, group, pace).await
     } else {
         group
     };
     for task in left {
-        look(gateway, task, limiter).await;
+        look(gateway, task, pace).await;
     }
 }
 
@@ -127,16 +123,15 @@ fn plain_read(gateway: &Gateway, task: &Task) -> bool {
 }
 
 /// Reads several tasks with one call. Answers those that it brought no news of.
-async fn batch(
-    gateway: &Gateway,
-    tasks: Vec<Task>,
-    limiter: &DefaultDirectRateLimiter,
-) -> Vec<Task> {
+async fn batch(gateway: &Gateway, tasks: Vec<Task>, pace: &Pace) -> Vec<Task> {
     let ids: Vec<UpstreamId> = tasks
         .iter()
         .filter_map(|task| task.upstream.clone())
         .collect();
-    limiter.until_ready().await;
+    if !pace.ready().await {
+        // Each of them is handed back on its own.
+        return tasks;
+    }
     let reports = gateway.evolink.batch(&ids).await.unwrap_or_else(|failure| {
         tracing::warn!(%failure, "EvoLink's batch read failed; reading one by one");
         Vec::new()
@@ -155,7 +150,7 @@ async fn batch(
 }
 
 /// Looks at one claimed task.
-async fn look(gateway: &Gateway, task: Task, limiter: &DefaultDirectRateLimiter) {
+async fn look(gateway: &Gateway, task: Task, pace: &Pace) {
     failpoint::pass("worker.claimed");
     let now = gateway.store.now();
     match &task.state {
@@ -168,10 +163,10 @@ async fn look(gateway: &Gateway, task: Task, limiter: &DefaultDirectRateLimiter)
             )
             .await;
         }
-        State::Pending | State::Processing => running(gateway, &task, limiter).await,
+        State::Pending | State::Processing => running(gateway, &task, pace).await,
         State::Unknown { until, .. } => {
             let until = *until;
-            if !heal::heal(gateway, &task, limiter).await {
+            if !heal::heal(gateway, &task, pace).await {
                 if now >= until {
                     turn(gateway, &task, TaskCommand::Lose).await;
                 } else {
@@ -181,9 +176,9 @@ async fn look(gateway: &Gateway, task: Task, limiter: &DefaultDirectRateLimiter)
         }
         State::Completed => results(gateway, &task).await,
         // Ended for the tenant; what EvoLink bills for it is still to be learned.
-        _ if task.upstream.is_some() => read(gateway, &task, limiter).await,
+        _ if task.upstream.is_some() => read(gateway, &task, pace).await,
         _ => {
-            if !heal::heal(gateway, &task, limiter).await {
+            if !heal::heal(gateway, &task, pace).await {
                 in_vain(gateway, &task, None).await;
             }
         }
@@ -207,7 +202,7 @@ async fn results(gateway: &Gateway, task: &Task) {
 }
 
 /// A task that EvoLink has: a wish to cancel is sent on, then it is read.
-async fn running(gateway: &Gateway, task: &Task, limiter: &DefaultDirectRateLimiter) {
+async fn running(gateway: &Gateway, task: &Task, pace: &Pace) {
     let past = gateway.store.now() >= task.deadline;
     let quiet = task.hint.is_none() && task.cancel_wanted.is_none() && !past;
     let refresh_after = millis(gateway.config.reads.refresh_after);
@@ -219,9 +214,9 @@ async fn running(gateway: &Gateway, task: &Task, limiter: &DefaultDirectRateLimi
         return in_vain(gateway, task, None).await;
     }
     if cancel_is_due(task, gateway.store.now()) {
-        cancel(gateway, task, limiter).await;
+        cancel(gateway, task, pace).await;
     }
-    read(gateway, task, limiter).await;
+    read(gateway, task, pace).await;
     if past {
         // The read came first: what ended in time is not expired.
         let stored = gateway.store.task(&task.tenant, &task.id).await;
@@ -234,11 +229,13 @@ async fn running(gateway: &Gateway, task: &Task, limiter: &DefaultDirectRateLimi
 }
 
 /// Sends a wish to cancel to EvoLink. Not a verdict, whatever it answers: the read that follows is.
-async fn cancel(gateway: &Gateway, task: &Task, limiter: &DefaultDirectRateLimiter) {
+async fn cancel(gateway: &Gateway, task: &Task, pace: &Pace) {
     let Some(upstream) = &task.upstream else {
         return;
     };
-    limiter.until_ready().await;
+    if !pace.ready().await {
+        return;
+    }
     let outcome = gateway.evolink.cancel(upstream, &Trace::default()).await;
     turn(
         gateway,
@@ -259,13 +256,20 @@ pub fn describe(outcome: &CancelOutcome) -> Why {
     })
 }
 
-async fn read(gateway: &Gateway, task: &Task, limiter: &DefaultDirectRateLimiter) {
+async fn read(gateway: &Gateway, task: &Task, pace: &Pace) {
     let Some(upstream) = &task.upstream else {
         return;
     };
-    limiter.until_ready().await;
+    if !pace.ready().await {
+        return in_vain(gateway, task, None).await;
+    }
     failpoint::pass("read.before");
-    let why = match gateway.evolink.read(upstream, &Trace::default()).await {
+    let trace = Trace::default();
+    let outcome = tokio::select! {
+        outcome = gateway.evolink.read(upstream, &trace) => outcome,
+        () = gateway.background.handing_back() => return in_vain(gateway, task, None).await,
+    };
+    let why = match outcome {
         ReadOutcome::Task(report) => return news(gateway, task, *report).await,
         ReadOutcome::NotFound => {
             TASKS_MISSING.one([]);
@@ -273,7 +277,10 @@ async fn read(gateway: &Gateway, task: &Task, limiter: &DefaultDirectRateLimiter
             "EvoLink answered 404".to_owned()
         }
         ReadOutcome::RateLimited { wait } => {
-            tokio::time::sleep(wait.min(Duration::from_secs(5))).await;
+            tokio::select! {
+                () = tokio::time::sleep(wait.min(Duration::from_secs(5))) => {}
+                () = gateway.background.stopping() => {}
+            }
             "EvoLink limits our reads".to_owned()
         }
         ReadOutcome::Failed { why } => why,
@@ -288,16 +295,15 @@ async fn news(gateway: &Gateway, task: &Task, report: Report) {
     turn(gateway, task, TaskCommand::News { report }).await;
 }
 
+/// The look told nothing. One that was broken off because this gateway ends is another replica's now.
 async fn in_vain(gateway: &Gateway, task: &Task, why: Option<Why>) {
-    turn(
-        gateway,
-        task,
-        TaskCommand::InVain {
-            fence: task.fence,
-            why,
-        },
-    )
-    .await;
+    let fence = task.fence;
+    let command = if why.is_none() && gateway.background.is_stopping() {
+        TaskCommand::HandBack { fence }
+    } else {
+        TaskCommand::InVain { fence, why }
+    };
+    turn(gateway, task, command).await;
 }
 
 /// Moves a claimed task on. What fails is claimed again when its lease ends.

@@ -14,9 +14,8 @@ use evogate_models::{TaskId, TenantId};
 use evogate_store::{StoreError, TaskCommand, TurnError};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use governor::{DefaultDirectRateLimiter, Quota};
 
-use crate::evolink::Trace;
+use crate::evolink::{Pace, Trace};
 use crate::metrics::{RECOVERIES, UNOWNED};
 use crate::state::Gateway;
 use crate::{heal, reads};
@@ -75,9 +74,8 @@ async fn pass(gateway: &Gateway) -> Result<(), StoreError> {
     for task in gateway.store.lost_tasks().await? {
         make_again(gateway, task).await?;
     }
-    let per_second = std::num::NonZeroU32::new(gateway.config.evolink.reads_per_second);
-    let per_second = per_second.unwrap_or(std::num::NonZeroU32::MIN);
-    let limiter = DefaultDirectRateLimiter::direct(Quota::per_second(per_second));
+    let (evolink, background) = (gateway.evolink.clone(), gateway.background.clone());
+    let pace = Pace::new(&gateway.config.evolink, evolink, background);
     let at_once = usize::try_from(gateway.config.evolink.max_reads_in_flight).unwrap_or(1);
     let mut after: Option<(TenantId, TaskId)> = None;
     loop {
@@ -90,7 +88,7 @@ async fn pass(gateway: &Gateway) -> Result<(), StoreError> {
             if looks.len() >= at_once.max(1) {
                 looks.next().await;
             }
-            looks.push(look(gateway, task, &limiter));
+            looks.push(look(gateway, task, &pace));
         }
         while looks.next().await.is_some() {}
     }
@@ -122,12 +120,13 @@ async fn make_again(gateway: &Gateway, task: Task) -> Result<(), StoreError> {
     }
 }
 
-async fn look(gateway: &Gateway, task: &Task, limiter: &DefaultDirectRateLimiter) {
+async fn look(gateway: &Gateway, task: &Task, pace: &Pace) {
     if task.upstream.is_some() {
-        limiter.until_ready().await;
-        reads::ask(gateway, task, &Trace::default()).await;
+        if pace.ready().await {
+            reads::ask(gateway, task, &Trace::default()).await;
+        }
     } else if matches!(task.state, evogate_models::task::State::Unknown { .. }) {
-        heal::heal(gateway, task, limiter).await;
+        heal::heal(gateway, task, pace).await;
     }
 }
 

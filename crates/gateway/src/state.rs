@@ -13,11 +13,14 @@ use crate::background::Background;
 use crate::breaker::Breaker;
 use crate::config::Config;
 use crate::content::Files;
+use crate::drain::Drain;
 use crate::durability::Watch;
 use crate::evolink::EvoLink;
 use crate::heal::Matcher;
+use crate::load::Load;
 use crate::reads::Reads;
 use crate::recovery::Recovery;
+use crate::shares::Shares;
 use crate::token::Tokens;
 use crate::webhooks::Vault;
 
@@ -38,6 +41,8 @@ pub struct Parts {
     pub auth: Auth,
     /// The way to EvoLink.
     pub evolink: EvoLink,
+    /// Who may submit there now.
+    pub shares: Arc<Shares>,
     /// Whether submits go there now.
     pub breaker: Arc<Breaker>,
     /// Callback tokens; none without a `public_url`.
@@ -54,6 +59,10 @@ pub struct Parts {
     pub targets: Arc<AddressPolicy>,
     /// What seals the secrets that sign webhooks.
     pub vault: Vault,
+    /// What is under way.
+    pub load: Arc<Load>,
+    /// Whether this replica is on its way out.
+    pub drain: Arc<Drain>,
     /// Work that no request carries.
     pub background: Background,
     /// Randomness.

@@ -21,6 +21,7 @@ use jiff::tz::TimeZone;
 use crate::context::Context;
 use crate::error::ApiError;
 use crate::failpoint;
+use crate::load::Room;
 use crate::metrics::{DENIED, RATE_LIMITED, SUBMITS};
 use crate::state::Gateway;
 use crate::submit::desk::Desk;
@@ -42,6 +43,8 @@ pub struct Order {
     pub intent: Intent,
     /// The body for EvoLink, with our callback URL in it.
     pub body: Bytes,
+    /// The room that it takes up.
+    pub room: Room,
     /// The version of the tenant by which the intent was made.
     pub policy: u64,
 }
@@ -111,6 +114,7 @@ async fn hold_and_send(
     let Order {
         mut intent,
         body,
+        room: _room,
         policy,
     } = order;
     if gateway.config.evolink.honours_idempotency {
@@ -118,8 +122,13 @@ async fn hold_and_send(
     }
     let kind = intent.spec.kind;
     let permit = gateway.breaker.permit();
+    let share = match &permit {
+        Ok(_) => Some(gateway.shares.take(&intent.tenant).await),
+        Err(_) => None,
+    };
     let durable = gateway.durability.admits() && !gateway.recovery.is_under_way();
-    let may_create = permit.is_ok() && durable && !gateway.background.is_stopping();
+    let may_create =
+        matches!(share, Some(Ok(_))) && durable && !gateway.background.is_handing_back();
     failpoint::pass("submit.before_hold");
     let held = match hold(gateway, &mut intent, policy, may_create).await {
         Ok(held) => held,
@@ -127,6 +136,9 @@ async fn hold_and_send(
             count("not_now");
             if !durable {
                 return Err(ApiError::store_unavailable());
+            }
+            if let Some(Err(refused)) = share {
+                return Err(ApiError::upstream_share(refused.limit, refused.retry_after));
             }
             let seconds = permit.err().map(|open| seconds(open.retry_after));
             return Err(ApiError::upstream_unavailable(NOT_ANSWERING, seconds));

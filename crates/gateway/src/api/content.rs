@@ -45,7 +45,9 @@ pub async fn get(
         200 | 206 | 304 | 416 => {
             let headers = answered(file.headers());
             let to_the_end = reaches_end(status, file.headers());
+            let place = principal.into_place();
             let given = move || {
+                drop(place);
                 if to_the_end {
                     reads::given(&gateway, &task);
                 }

@@ -139,10 +139,11 @@ async fn submit_request(
         windows: windows::windows(now, &zone),
     };
     let callback = gateway.callback_url(&intent);
-    let body = Bytes::from(generation.upstream_body(callback.as_deref()));
+    let upstream_body = Bytes::from(generation.upstream_body(callback.as_deref()));
     let order = Order {
         intent,
-        body,
+        body: upstream_body,
+        room: body.into_room(),
         policy: tenant.version,
     };
     let answer = submit::submit(gateway, order, context).await?;

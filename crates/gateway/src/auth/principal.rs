@@ -15,7 +15,9 @@ use super::attempt::Attempt;
 use super::failure::{AuthError, Reason};
 use super::key::Found;
 use super::scope::{Needed, Scope, Scopes};
+use crate::context::Context;
 use crate::error::ApiError;
+use crate::load::{Kind, TenantPlace};
 use crate::state::Gateway;
 
 /// An authenticated tenant. A handler that takes one runs for every credential of the tenant's; one that
@@ -95,14 +97,26 @@ impl Principal {
 }
 
 /// A principal whose credential is good for the scope `N`: `Scoped<Read>` in a handler's signature.
-#[derive(Debug, Clone)]
-pub struct Scoped<N>(Principal, PhantomData<N>);
+/// It has its place among its tenant's requests until it is dropped.
+#[derive(Debug)]
+pub struct Scoped<N> {
+    principal: Principal,
+    place: TenantPlace,
+    scope: PhantomData<N>,
+}
+
+impl<N> Scoped<N> {
+    /// The place alone, for an answer that goes on when its handler has ended.
+    pub fn into_place(self) -> TenantPlace {
+        self.place
+    }
+}
 
 impl<N> Deref for Scoped<N> {
     type Target = Principal;
 
     fn deref(&self) -> &Principal {
-        &self.0
+        &self.principal
     }
 }
 
@@ -142,13 +156,21 @@ impl<N: Needed> FromRequestParts<Gateway> for Scoped<N> {
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, ApiError> {
         let principal = Principal::from_request_parts(parts, gateway).await?;
         principal.may::<N>()?;
+        let load = &gateway.load;
+        let tenant = load.tenant(&principal.tenant);
+        let place = load.enter_as(&tenant, Kind::of(&parts.method, parts.uri.path()))?;
+        Context::of_request(parts).set_load(load, tenant);
         if N::SCOPE == Scope::Read {
             gateway
                 .auth
                 .may_read(&gateway.store, &principal.tenant)
                 .await?;
         }
-        Ok(Self(principal, PhantomData))
+        Ok(Self {
+            principal,
+            place,
+            scope: PhantomData,
+        })
     }
 }
 

@@ -31,6 +31,12 @@ pub struct EvoLink {
     pub reads_per_second: u32,
     /// Reads under way by this replica's workers, at most.
     pub max_reads_in_flight: u32,
+    /// Submits of this replica that are under way, at most.
+    pub max_in_flight: u32,
+    /// Submits of this replica in a minute, at most.
+    pub submits_per_minute: Option<u32>,
+    /// Calls that may be repeated, for each hundred that clients caused.
+    pub retry_percent: u32,
     /// Hosts that results are streamed from beside public https ones and `base_url`'s.
     pub files_hosts: Vec<HostPattern>,
 }
@@ -54,6 +60,9 @@ impl EvoLink {
         let batch_reads = from.required("evolink.batch_reads");
         let reads_per_second = from.within("evolink.reads_per_second", 1..=10_000);
         let max_reads_in_flight = from.within("evolink.max_reads_in_flight", 1..=10_000);
+        let max_in_flight = from.within("evolink.max_in_flight", 1..=1_000_000);
+        let submits_per_minute = from.optional_within("evolink.submits_per_minute", 1..=10_000_000);
+        let retry_percent = from.within("evolink.retry_percent", 0..=100);
         let files_hosts = from.required("evolink.files_hosts");
         allow_http?;
         Some(Self {
@@ -65,6 +74,9 @@ impl EvoLink {
             batch_reads: batch_reads?,
             reads_per_second: reads_per_second?,
             max_reads_in_flight: max_reads_in_flight?,
+            max_in_flight: max_in_flight?,
+            submits_per_minute: submits_per_minute?,
+            retry_percent: retry_percent?,
             files_hosts: files_hosts?,
         })
     }

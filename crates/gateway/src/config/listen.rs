@@ -81,14 +81,20 @@ impl Admin {
 /// `shutdown`: how it stops.
 #[derive(Debug, Clone)]
 pub struct Shutdown {
-    /// How long requests under way may take to finish.
+    /// How long it goes on serving when it is not ready any more.
+    pub drain_pause: Duration,
+    /// How long everything under way may take to finish after that.
     pub drain_timeout: Duration,
 }
 
 impl Shutdown {
     pub(super) fn read(from: &mut Reader) -> Option<Self> {
         let bounds = Duration::ZERO..=Duration::from_hours(1);
-        let drain_timeout = from.within("shutdown.drain_timeout", bounds)?;
-        Some(Self { drain_timeout })
+        let drain_pause = from.within("shutdown.drain_pause", bounds.clone());
+        let drain_timeout = from.within("shutdown.drain_timeout", bounds);
+        Some(Self {
+            drain_pause: drain_pause?,
+            drain_timeout: drain_timeout?,
+        })
     }
 }

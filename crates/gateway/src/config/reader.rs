@@ -75,6 +75,23 @@ impl Reader {
         None
     }
 
+    /// The same for a key that may be absent or empty: `Some(None)`.
+    #[expect(
+        clippy::option_option,
+        reason = "a fault and an absent value are different things"
+    )]
+    pub(super) fn optional_within<T: Bounded>(
+        &mut self,
+        key: &'static str,
+        bounds: RangeInclusive<T>,
+    ) -> Option<Option<T>> {
+        self.known.insert(key);
+        if self.raw(key).is_none_or(is_blank) {
+            return Some(None);
+        }
+        self.within(key, bounds).map(Some)
+    }
+
     /// A secret of at least `least` characters, without the spaces and line ends around it. `Some(None)`
     /// when it is absent; one that is there and empty is a fault, for somebody meant to set it.
     #[expect(

@@ -126,6 +126,17 @@ metrics! {
         OPEN_CONNECTIONS: Gauges<1> "evogate_open_connections" ""
             { listener: Values::OneOf(&["api", "callbacks", "ops"]) }
             "Connections that are open.";
+        CONNECTIONS_CUT: Counters<2> "evogate_http_connections_cut_total" ""
+            { listener: Values::OneOf(&["api", "callbacks", "ops"]), reason: Values::OneOf(&["head_timeout", "idle_timeout", "write_timeout", "drain_timeout"]) }
+            "Connections that were cut: the head of a request did not come, the client did not go when it was told to, it took nothing of its answer, or it was still there at the end of the drain.";
+        REQUESTS_IN_FLIGHT: Gauges<1> "evogate_http_requests_in_flight" ""
+            { kind: Values::OneOf(&["read", "submit", "download", "callback", "admin"]) }
+            "Requests of the api and callbacks listeners that are under way; each kind has a limit of its own.";
+        REQUESTS_SHED: Counters<1> "evogate_http_requests_shed_total" ""
+            { limit: Values::OneOf(&["read", "submit", "download", "callback", "admin", "connections", "bodies", "tenant"]) }
+            "Requests that were turned away before anything was done for them, by what there was too much of: requests of that kind, connections of the listener, bytes of bodies, or requests of their tenant.";
+        BODY_BYTES: Gauges<0> "evogate_http_body_bytes" "bytes" {}
+            "Bodies of tenants' requests that are in memory.";
         AUTH_FAILURES: Counters<1> "evogate_auth_failures_total" ""
             { reason: Values::OneOf(Reason::NAMES) }
             "Failed authentications. `limited`: the address had failed too often, so nothing was looked at.";
@@ -133,8 +144,8 @@ metrics! {
             { issuer: Values::Any("its name in the settings"), outcome: Values::OneOf(&["taken", "failed"]) }
             "Questions for an identity provider's keys.";
         RATE_LIMITED: Counters<1> "evogate_rate_limited_total" ""
-            { scope: Values::OneOf(&["address", "tenant_reads", "tenant_submits", "tenant_in_flight"]) }
-            "Requests that were refused with a 429 of our own: an address that failed to authenticate too often; a tenant's reads or submits a minute, or its unfinished tasks.";
+            { scope: Values::OneOf(&["address", "tenant_reads", "tenant_submits", "tenant_in_flight", "tenant_requests", "upstream_share"]) }
+            "Requests that were refused with a 429 of our own: an address that failed to authenticate too often; a tenant's reads or submits a minute, its unfinished tasks, or its requests at once; its share of EvoLink.";
         VALIDATION_FAILURES: Counters<1> "evogate_validation_failures_total" ""
             { field: FIELDS }
             "Faults that a 400 named, by the field at fault; a request may have several.";
@@ -144,7 +155,7 @@ metrics! {
     "Tasks" "" {
         SUBMITS: Counters<1> "evogate_submits_total" ""
             { outcome: Values::OneOf(&["accepted", "refused", "account_refused", "busy", "unsent", "unknown", "denied", "not_now", "replayed", "hung_up"]) }
-            "Submits. `accepted`, `refused`, `account_refused` (EvoLink has something against our account) and `busy` are EvoLink's answers; `unsent`: nothing reached it; `unknown`: it may have it; `denied`: the tenant's quota; `not_now`: nothing is sent at the moment (breaker, shutdown, a store that can lose something); `replayed`: the same request came before; `hung_up`: the client left without an answer (beside another outcome).";
+            "Submits. `accepted`, `refused`, `account_refused` (EvoLink has something against our account) and `busy` are EvoLink's answers; `unsent`: nothing reached it; `unknown`: it may have it; `denied`: the tenant's quota; `not_now`: nothing is sent at the moment (breaker, no share of EvoLink, shutdown, a store that can lose something); `replayed`: the same request came before; `hung_up`: the client left without an answer (beside another outcome).";
         DENIED: Counters<1> "evogate_submits_denied_total" ""
             { limit: Values::OneOf(&["model", "duration", "quality", "rate", "in_flight", "balance", "key_cap", "tenant_window", "user_window", "key_window"]) }
             "Submits that a quota denied, by the limit that was met.";
@@ -167,6 +178,15 @@ metrics! {
         UPSTREAM_RETRIES: Counters<2> "evogate_upstream_retries_total" ""
             { operation: Values::OneOf(&["submit"]), reason: Values::OneOf(&["busy", "not_sent", "too_late"]) }
             "Calls that were made again: EvoLink said that it was busy, the first call surely did not reach it, or was not made in time. Nothing else is made again.";
+        RETRY_BUDGET: Gauges<0> "evogate_upstream_retry_budget" "" {}
+            "Calls that may still be made again: each call that a client caused earns a part of one.";
+        RETRIES_DENIED: Counters<0> "evogate_upstream_retries_denied_total" "" {}
+            "Calls that were not made again, or not yet, because that budget was used up.";
+        UPSTREAM_IN_FLIGHT: Gauges<0> "evogate_upstream_submits_in_flight" "" {}
+            "Submits that have a share of EvoLink: they are under way there, or about to be sent.";
+        SHARE_REFUSALS: Counters<1> "evogate_upstream_share_refusals_total" ""
+            { limit: Values::OneOf(&["in_flight", "rate"]) }
+            "Submits that were refused because their tenant had its share of `evolink.max_in_flight`, or of `evolink.submits_per_minute`.";
         BREAKER_STATE: Gauges<0> "evogate_breaker_state" "" {}
             "Whether submits go through: 0 yes (closed), 1 one at a time (half-open), 2 no (open).";
         ACCOUNT_REFUSALS: Counters<1> "evogate_upstream_account_refusals_total" ""
@@ -211,6 +231,8 @@ metrics! {
         BUILD_INFO: Gauges<2> "evogate_build_info" ""
             { version: Values::Any("of Evogate"), store: Values::OneOf(&["embedded", "redis"]) }
             "Always 1.";
+        DRAIN_PHASE: Gauges<0> "evogate_drain_phase" "" {}
+            "How far this replica is on its way out: 0 serving, 1 leaving (not ready, and serving), 2 closing, 3 ended.";
         EVENT_LOOP_LAG: Histograms<0>(LATE) "evogate_event_loop_lag_seconds" "seconds" {}
             "How late a task runs that is due, sampled four times a second: what every request waits beside its own work.";
         EVENT_LOOP_BUSY: Counters<0> "evogate_event_loop_busy_seconds_total" "seconds" {}

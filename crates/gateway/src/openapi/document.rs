@@ -120,6 +120,15 @@ fn add(paths: &mut Paths, components: &mut Components, route: &Route, server: Op
     for (status, response) in refusals_of(route.needs) {
         responses.entry(status).or_insert(response);
     }
+    if operation.request_body.is_some() {
+        responses.extend(refusals::BodyTimeout::responses());
+    }
+    // Ops are never turned away.
+    if server.is_none() {
+        for (status, response) in refusals::Overloaded::responses() {
+            responses.entry(status).or_insert(response);
+        }
+    }
     for response in responses.values_mut() {
         if let RefOr::T(response) = response {
             headers::add(response, "x-request-id");

@@ -151,29 +151,38 @@ refusals! {
         ApiError::idempotency_mismatch(),
         evolinks(422, "content_policy_violation", "content_filtered", "Content rejected by safety filter"),
     ];
-    /// Too many reads, or too many bad credentials from this address.
+    /// Too many reads, too many requests at once, or too many bad credentials from this address.
     RateLimited = [ApiError::rate_limited(60)];
+    /// The body came too slowly.
+    BodyTimeout = [ApiError::body_timeout()];
+    /// The gateway has as much to do as it can take.
+    Overloaded = [ApiError::overloaded()];
     /// Too many submits or unfinished tasks, or EvoLink takes no more at the moment.
-    SubmitLimited open = [submit_rate(), denied(Denied::InFlight { limit: 10 })];
+    SubmitLimited open = [
+        submit_rate(), denied(Denied::InFlight { limit: 10 }), ApiError::upstream_share("upstream_in_flight", 1),
+    ];
     /// Something broke in the gateway; its log has the cause under the request's id.
     Broken = [ApiError::broken()];
     /// The result's file can't be fetched at the moment.
     BadGateway = [ApiError::bad_gateway("The result can't be fetched from EvoLink at the moment")];
-    /// The gateway's store is away at the moment.
-    StoreUnavailable = [ApiError::store_unavailable()];
-    /// The gateway's store, or the keys of the token's identity provider, are away at the moment.
-    Unavailable = [ApiError::store_unavailable(), ApiError::identity_unavailable()];
-    /// EvoLink, the gateway's store, or the keys of the token's identity provider, are away at the moment.
-    /// Nothing is held.
+    /// The gateway's store is away at the moment, or the gateway has as much to do as it can take.
+    StoreUnavailable = [ApiError::store_unavailable(), ApiError::overloaded()];
+    /// The gateway's store, or the keys of the token's identity provider, are away at the moment; or the gateway
+    /// has as much to do as it can take.
+    Unavailable = [ApiError::store_unavailable(), ApiError::identity_unavailable(), ApiError::overloaded()];
+    /// EvoLink, the gateway's store, or the keys of the token's identity provider, are away at the moment; or the
+    /// gateway has as much to do as it can take. Nothing is held.
     SubmitUnavailable open = [
         ApiError::upstream_unavailable("EvoLink can't be reached at the moment; please retry", Some(5)),
         ApiError::store_unavailable(),
         ApiError::identity_unavailable(),
+        ApiError::overloaded(),
     ];
-    /// EvoLink or the gateway's store is away at the moment.
+    /// EvoLink or the gateway's store is away at the moment, or the gateway has as much to do as it can take.
     DecisionUnavailable = [
         ApiError::upstream_unavailable("EvoLink could not be asked; please retry", None),
         ApiError::store_unavailable(),
+        ApiError::overloaded(),
     ];
 }
 

@@ -45,7 +45,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let settings = format!(
             "store.url = 'embedded:{}'\nevolink.api_key = 'sk-upstream-7h3c0mp4ny5k3y'\n\
-             evolink.base_url = 'http://127.0.0.1:9/v1'\nadmin.bootstrap_key = '{BOOTSTRAP}'\n\
+             evolink.base_url = 'http://127.0.0.1:9/v1'\nshutdown.drain_pause = '0s'\nadmin.bootstrap_key = '{BOOTSTRAP}'\n\
              auth.failures_per_minute = 10000",
             folder.path().join("store.redb").display()
         );

@@ -30,7 +30,7 @@ pub(super) fn disown(gateway: &Gateway, intent: &Intent) {
             };
             worker.store.turn(&tenant, &id, command)
         };
-        match persist(refuse).await {
+        match persist(&worker.background, refuse).await {
             Ok(_) => {
                 tracing::info!(task = %id, %tenant, "a hold that nobody knew of was given back");
             }

@@ -15,6 +15,7 @@ use evogate_store::{StoreError, TaskCommand, TaskOutcome, TurnError};
 
 use super::desk::Desk;
 use super::{Answer, LEASE, NOT_ANSWERING, SEND_WITHIN, count, log_store, seconds};
+use crate::background::Background;
 use crate::breaker::Permit;
 use crate::error::ApiError;
 use crate::evolink::{ReadOutcome, SubmitCall, SubmitOutcome, Trace};
@@ -56,6 +57,7 @@ impl Drive<'_> {
     /// one asks the breaker anew.
     pub(super) async fn run(self, mut task: Task, permit: Permit) -> Result<Answer, ApiError> {
         let mut tries = Tries::default();
+        self.gateway.evolink.retries().earn();
         let mut permit = Some(permit);
         let fence = task.fence;
         loop {
@@ -109,18 +111,24 @@ impl Drive<'_> {
                 tries.busy += 1;
                 let answer_by = task.created.after(self.gateway.config.submit.answer_within);
                 let until = self.gateway.store.now().after(wait);
-                let again = tries.busy <= TRIES_BUSY && until < answer_by;
+                let again = tries.busy <= TRIES_BUSY && until < answer_by && self.may_repeat();
                 self.busy(task, task.fence, refusal, until, again).await
             }
             SubmitOutcome::NotSent { why } => {
                 tries.unsent += 1;
-                self.unsent(task, why, tries.unsent < TRIES_UNSENT).await
+                let again = tries.unsent < TRIES_UNSENT && self.may_repeat();
+                self.unsent(task, why, again).await
             }
             SubmitOutcome::TooLate => {
                 tries.late += 1;
                 self.late(task, tries.late < TRIES_UNSENT).await
             }
         }
+    }
+
+    /// May one more call be made for this submit?
+    fn may_repeat(&self) -> bool {
+        self.gateway.evolink.retries().spend()
     }
 
     /// One call, with the lease renewed while it takes.
@@ -151,6 +159,11 @@ impl Drive<'_> {
         tokio::select! {
             outcome = call => (outcome, Found::Answer),
             report = renewing => (SubmitOutcome::Accepted(report), Found::Callback),
+            // Another replica looks for it at once, and not when the lease ends.
+            () = self.gateway.background.handing_back() => {
+                let why = "the gateway ended before EvoLink answered".to_owned();
+                (SubmitOutcome::Unknown { why }, Found::Answer)
+            }
         }
     }
 
@@ -205,7 +218,7 @@ impl Drive<'_> {
                     available: self.available,
                     rate: self.rate,
                 }));
-                match persist(|| self.bind(&task, bind())).await {
+                match persist(&self.gateway.background, || self.bind(&task, bind())).await {
                     Ok(outcome) => self.answer(outcome),
                     Err(error) => return Some(Err(error.into())),
                 }
@@ -312,8 +325,13 @@ impl Drive<'_> {
             );
         }
         let wait = u64::try_from(until.since(now)).unwrap_or(0);
-        tokio::time::sleep(Duration::from_millis(wait)).await;
-        None
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(wait)) => None,
+            // Nobody else has its body to send.
+            () = self.gateway.background.handing_back() => {
+                Some(self.give_back(task, ApiError::refused(&refusal), true).await)
+            }
+        }
     }
 
     async fn unsent(&self, task: &Task, why: String, again: bool) -> Done {
@@ -363,7 +381,7 @@ impl Drive<'_> {
         if let Err(failure) = refuse().await {
             tracing::error!(task = %task.id, error = %failure, "a hold could not be given back yet");
             self.desk.put(Err(error.clone()));
-            if let Err(failure) = persist(refuse).await {
+            if let Err(failure) = persist(&self.gateway.background, refuse).await {
                 tracing::error!(task = %task.id, error = %failure,
                     "a hold was not given back; it is when its deadline comes");
             }
@@ -435,7 +453,10 @@ fn alarm(outcome: &TaskOutcome, report: &Report) {
 }
 
 /// Tries on while the store is away: for what must not be forgotten.
-pub(super) async fn persist<F>(mut attempt: impl FnMut() -> F) -> Result<TaskOutcome, TurnError>
+pub(super) async fn persist<F>(
+    background: &Background,
+    mut attempt: impl FnMut() -> F,
+) -> Result<TaskOutcome, TurnError>
 where
     F: Future<Output = Result<TaskOutcome, TurnError>>,
 {
@@ -444,7 +465,10 @@ where
     let mut wait = Duration::from_millis(100);
     let mut last = TurnError::Store(StoreError::Unavailable("not tried".to_owned()));
     for _ in 0..TRIES {
-        tokio::time::sleep(wait).await;
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = background.handing_back() => return Err(last),
+        }
         wait = (wait * 2).min(Duration::from_secs(10));
         match attempt().await {
             Err(error @ TurnError::Store(_)) => last = error,

@@ -34,6 +34,7 @@ impl Gateway {
         let settings = format!(
             "evolink.api_key = 'sk-0123456789'
             evolink.base_url = 'http://127.0.0.1:1/v1'
+            shutdown.drain_pause = '0s'
             store.url = 'embedded:{}'
             admin.bootstrap_key = '{ADMIN}'
             {settings}

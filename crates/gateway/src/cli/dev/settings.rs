@@ -168,6 +168,11 @@ pub(super) fn pinned(addresses: &Addresses, folder: &Folder, secrets: &Secrets) 
             section(vec![("url", Value::from(store))]),
         ),
         (
+            "shutdown".to_owned(),
+            // Nobody is in front of it who would have to notice.
+            section(vec![("drain_pause", text("0s"))]),
+        ),
+        (
             "auth".to_owned(),
             section(vec![
                 ("pepper", secret(&secrets.pepper)),

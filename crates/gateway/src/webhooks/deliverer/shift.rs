@@ -166,7 +166,19 @@ impl Shift {
             return self.hand_back(claimed.delivery, lane, wait);
         }
         let courier = Arc::clone(&self.deliverer.courier);
-        let attempt = async move { courier.deliver(&claimed).await };
+        let (ending, store) = (self.background.clone(), self.deliverer.store.clone());
+        let attempt = async move {
+            tokio::select! {
+                report = courier.deliver(&claimed) => report,
+                () = ending.handing_back() => {
+                    let claim = claimed.delivery.claim();
+                    if let Err(error) = store.postpone(&claim, store.now()).await {
+                        tracing::warn!(%error, "a webhook comes again when its lease ends");
+                    }
+                    Report::default()
+                }
+            }
+        };
         let attempt = self.background.spawn(attempt);
         let attempt = async move {
             let report = attempt.await;
