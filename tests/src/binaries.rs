@@ -13,10 +13,20 @@ const FOLDER: &str = "EVOGATE_TEST_BIN_DIR";
 /// The binaries that the tests start.
 const BINARIES: [&str; 2] = ["evogate", "evolink-sim"];
 
+/// Where the binaries are, once that is known.
+static BUILT: OnceLock<PathBuf> = OnceLock::new();
+
+/// From now on the binaries in this folder are started, as they are: what [`FOLDER`] says, for a program.
+/// Comes before the first of them is started.
+pub fn use_binaries(folder: &Path) {
+    let folder = fs::canonicalize(folder)
+        .unwrap_or_else(|why| panic!("{} can't be used: {why}", folder.display()));
+    assert!(BUILT.set(folder).is_ok(), "binaries were started before");
+}
+
 /// The path of a binary of this workspace. What is missing or older than its sources is built first,
 /// once a test run: `tests/run` has built it already.
 pub fn binary(name: &str) -> PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let folder = BUILT.get_or_init(|| match env::var_os(FOLDER) {
         Some(folder) => folder.into(),
         None => built(),

@@ -43,12 +43,28 @@ impl Settings {
         self.0.get(key).is_some_and(|set| set == value)
     }
 
-    /// As a settings file. JSON's texts, numbers and lists are TOML's too.
+    /// As a settings file.
     pub fn toml(&self) -> String {
         self.0.iter().fold(String::new(), |mut file, (key, value)| {
-            let _ = writeln!(file, "{key} = {value}");
+            let _ = writeln!(file, "{key} = {}", toml(value));
             file
         })
+    }
+}
+
+/// A value as TOML: JSON's texts and numbers are TOML's too, its objects are not.
+fn toml(value: &Value) -> String {
+    match value {
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(toml).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Object(fields) => {
+            let field = |(key, value): (&String, &Value)| format!("{key:?} = {}", toml(value));
+            let fields: Vec<_> = fields.iter().map(field).collect();
+            format!("{{ {} }}", fields.join(", "))
+        }
+        other => other.to_string(),
     }
 }
 

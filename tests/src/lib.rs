@@ -34,7 +34,7 @@ mod wait;
 pub use answer::Answer;
 pub use authority::{Authority, Certificate};
 pub use balancer::Balancer;
-pub use binaries::{binary, workspace};
+pub use binaries::{binary, use_binaries, workspace};
 pub use books::{
     assert_books, assert_books_within, assert_ledger, platform_loss, settle_books, submitted_twice,
 };

@@ -147,6 +147,13 @@ impl RigBuilder {
         self
     }
 
+    /// On a private Redis that is set up like this.
+    #[must_use]
+    pub fn on(mut self, redis: Options) -> Self {
+        self.redis = Some(redis);
+        self
+    }
+
     /// On a private Redis behind a proxy.
     #[must_use]
     pub fn with_store_proxy(mut self) -> Self {

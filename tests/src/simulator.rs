@@ -192,4 +192,9 @@ impl SimulatorProcess {
     pub fn log(&self) -> String {
         self.process.log()
     }
+
+    /// The id of its process.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
 }

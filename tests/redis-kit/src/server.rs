@@ -248,6 +248,11 @@ impl Server {
         self.folder.path()
     }
 
+    /// The id of its process.
+    pub fn process_id(&self) -> u32 {
+        self.process().id()
+    }
+
     /// What it has said.
     pub fn log(&self) -> String {
         self.process().log()
