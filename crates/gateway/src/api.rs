@@ -17,10 +17,12 @@ pub mod timeline;
 pub mod usage;
 pub mod webhook_secret;
 
+use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use evogate_models::credits::Decimal;
 use evogate_models::quota::RateState;
 use evogate_models::task::{State, Task};
@@ -53,27 +55,65 @@ impl FromRequestParts<Gateway> for TaskPath {
     }
 }
 
-/// A task as clients see it, with what the gateway knows beside it in headers.
-pub fn task_answer(task: &Task) -> Response {
-    let mut headers = HeaderMap::new();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    if let Some(upstream) = &task.upstream {
-        insert(&mut headers, "x-evolink-task-id", upstream.as_str());
-    }
-    if let (State::Completed, Some(ended)) = (&task.state, task.ended) {
-        let until = jiff::Timestamp::from_millisecond(ended.plus(RESULTS_KEPT).millis());
-        if let Ok(until) = until {
-            insert(
-                &mut headers,
-                "x-results-expire-at",
-                &until.strftime("%FT%TZ").to_string(),
-            );
+/// A task as clients see it, with what the gateway knows beside it in headers. Made once, given many times.
+#[derive(Debug, Clone)]
+pub struct TaskAnswer {
+    body: Bytes,
+    upstream: Option<HeaderValue>,
+    results_expire: Option<HeaderValue>,
+}
+
+impl TaskAnswer {
+    /// The answer that shows the task as it stands.
+    pub fn of(task: &Task) -> Self {
+        let results_expire = match (&task.state, task.ended) {
+            (State::Completed, Some(ended)) => {
+                let until = ended.plus(RESULTS_KEPT).millis();
+                let until = jiff::Timestamp::from_millisecond(until).ok();
+                until.map(|until| until.strftime("%FT%TZ").to_string())
+            }
+            _ => None,
+        };
+        let upstream = task.upstream.as_ref();
+        Self {
+            body: view::render(task).into(),
+            upstream: upstream.and_then(|id| HeaderValue::from_str(id.as_str()).ok()),
+            results_expire: results_expire.and_then(|until| until.try_into().ok()),
         }
     }
-    (headers, view::render(task)).into_response()
+
+    /// How long its body is, in bytes.
+    #[expect(clippy::len_without_is_empty, reason = "a task object is never empty")]
+    pub fn len(&self) -> usize {
+        self.body.len()
+    }
+}
+
+impl IntoResponse for TaskAnswer {
+    fn into_response(self) -> Response {
+        /// EvoLink's id of the task.
+        const UPSTREAM: HeaderName = HeaderName::from_static("x-evolink-task-id");
+        /// When EvoLink deletes the results.
+        const RESULTS_EXPIRE: HeaderName = HeaderName::from_static("x-results-expire-at");
+        /// The body is the task object.
+        const JSON: HeaderValue = HeaderValue::from_static("application/json");
+        let mut response = Response::new(Body::from(self.body));
+        let headers = response.headers_mut();
+        headers.reserve(6);
+        headers.insert(header::CONTENT_TYPE, JSON);
+        if let Some(upstream) = self.upstream {
+            headers.insert(UPSTREAM, upstream);
+        }
+        if let Some(until) = self.results_expire {
+            headers.insert(RESULTS_EXPIRE, until);
+        }
+        response
+    }
+}
+
+/// A task as clients see it, given once.
+pub fn task_answer(task: &Task) -> Response {
+    TaskAnswer::of(task).into_response()
 }
 
 /// What is held for the task, and what the tenant may still hold.

@@ -125,6 +125,9 @@ impl Server {
         };
         let background = Background::default();
         let required = config.store.require_durable;
+        let reads = Reads::new(config.reads.refresh_after);
+        let remembering = reads.clone();
+        store.when_turned(move |task| remembering.turned(&task.id));
         let gateway = Gateway::from(Parts {
             durability: Arc::new(durability::Watch::new(durability, required)),
             auth: Auth::new(&config.auth, clock.clone(), background.clone())?,
@@ -133,7 +136,7 @@ impl Server {
             breaker: Arc::new(Breaker::new(&config.submit, clock)),
             tokens,
             recovery: Recovery::default(),
-            reads: Reads::default(),
+            reads,
             matcher: Matcher::default(),
             files: Files::new(&config)?,
             targets: Arc::new(webhooks::address_policy(&config, &own)),

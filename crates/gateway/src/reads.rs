@@ -1,9 +1,13 @@
 //! Clients' reads of tasks. However many clients poll on however many replicas, an unfinished task is
 //! read upstream at most once per `reads.refresh_after`, and a finished one never again.
+//!
+//! What a replica has seen of a task it shows from memory: a finished one as long as it is remembered, an
+//! unfinished one for a moment. So the store is asked about an unfinished task at most once in that moment,
+//! and each time one thing: how it is, or whether EvoLink may be asked.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+mod memory;
+
+use std::sync::Arc;
 
 use evogate_models::life::results;
 use evogate_models::task::Task;
@@ -18,60 +22,12 @@ use crate::failpoint;
 use crate::metrics::{TASK_READS, TASKS_MISSING};
 use crate::state::Gateway;
 
-type Key = (TenantId, TaskId);
+pub use memory::{Reads, Sight};
 
-/// What a replica remembers for its readers.
-#[derive(Debug)]
-pub struct Reads {
-    /// Finished tasks: they never change again.
-    finished: moka::sync::Cache<Key, Arc<Task>>,
-    /// Reads that are under way: who comes meanwhile waits for them.
-    under_way: Mutex<HashMap<Key, watch::Receiver<()>>>,
-}
-
-/// Finished tasks that are remembered, by the size of their records.
-const REMEMBERED_BYTES: u64 = 32 << 20;
-/// And for how long at most, so that what has left the store is soon not read here either.
-const REMEMBERED_FOR: Duration = Duration::from_hours(1);
-
-impl Default for Reads {
-    fn default() -> Self {
-        let finished = moka::sync::Cache::builder()
-            .weigher(|_, task: &Arc<Task>| {
-                let body = task.body.as_ref().map_or(0, String::len);
-                u32::try_from(body.saturating_add(1024)).unwrap_or(u32::MAX)
-            })
-            .max_capacity(REMEMBERED_BYTES)
-            .time_to_live(REMEMBERED_FOR)
-            .build();
-        Self {
-            finished,
-            under_way: Mutex::default(),
-        }
-    }
-}
+use memory::Place;
 
 fn count(source: &'static str) {
     TASK_READS.one([source]);
-}
-
-impl Reads {
-    fn remember(&self, task: Task) -> Arc<Task> {
-        let task = Arc::new(task);
-        if task.state.is_ended() {
-            self.finished
-                .insert((task.tenant.clone(), task.id.clone()), Arc::clone(&task));
-        }
-        task
-    }
-
-    fn waiting_for(&self, key: &Key) -> Option<watch::Receiver<()>> {
-        self.under_way
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(key)
-            .cloned()
-    }
 }
 
 /// A tenant's task, asked for by a client: as fresh as `reads.refresh_after` allows, and never an error
@@ -81,116 +37,125 @@ pub async fn read(
     tenant: &TenantId,
     id: &TaskId,
     trace: &Trace,
-) -> Result<Arc<Task>, ApiError> {
-    let key = (tenant.clone(), id.clone());
-    if let Some(task) = gateway.reads.finished.get(&key) {
+) -> Result<Arc<Sight>, ApiError> {
+    let place = gateway.reads.place(id);
+    if let Some(sight) = place.fresh(tenant, gateway.reads.moment()) {
         count("cache");
-        return Ok(task);
+        return Ok(sight);
     }
-    let task = gateway
-        .store
-        .task(tenant, id)
-        .await?
-        .ok_or_else(ApiError::task_not_found)?;
-    if !task.state.is_running() {
-        count("store");
-        return Ok(gateway.reads.remember(task));
+    // One reader looks; those who come meanwhile get what it sees.
+    let _looking = place.looking.lock().await;
+    if let Some(sight) = place.fresh(tenant, gateway.reads.moment()) {
+        count("cache");
+        return Ok(sight);
     }
-    if let Some(fresh) = refresh(gateway, key, &task, trace).await? {
-        count("upstream");
-        return Ok(gateway.reads.remember(fresh));
+    look(gateway, tenant, id, &place, trace).await
+}
+
+/// Looks at the store, and where EvoLink may be asked at EvoLink.
+async fn look(
+    gateway: &Gateway,
+    tenant: &TenantId,
+    id: &TaskId,
+    place: &Arc<Place>,
+    trace: &Trace,
+) -> Result<Arc<Sight>, ApiError> {
+    if let Some(done) = place.under_way() {
+        patiently(gateway, done).await;
+        if let Some(sight) = place.fresh(tenant, gateway.reads.moment()) {
+            count("upstream");
+            return Ok(sight);
+        }
+    }
+    let due = |task: &Task| {
+        let refresh_after = millis(gateway.config.reads.refresh_after);
+        let now = gateway.store.now();
+        let asked = |at| (0..refresh_after).contains(&now.since(at));
+        task.state.is_running() && !task.refreshed.is_some_and(asked)
+    };
+    let (sight, may_ask) = match place.known(tenant) {
+        // What is known is good enough to ask EvoLink by, unless that was not allowed the last time.
+        Some(known) if due(&known.task) && !place.was_refused() => (known, true),
+        known => {
+            let version = place.version();
+            let Some(task) = gateway.store.task(tenant, id).await? else {
+                gateway.reads.forget(id, place);
+                return Err(ApiError::task_not_found());
+            };
+            let sight = Arc::new(Sight::of(task));
+            gateway.reads.looked(place, &sight, version);
+            (sight, known.is_none())
+        }
+    };
+    if may_ask && due(&sight.task) {
+        if let Some(done) = refresh(gateway, place, &sight.task, trace).await? {
+            patiently(gateway, done).await;
+            if let Some(fresh) = place.fresh(tenant, gateway.reads.moment()) {
+                count("upstream");
+                return Ok(fresh);
+            }
+        }
+        place.refused();
     }
     count("store");
-    Ok(Arc::new(task))
+    Ok(sight)
+}
+
+/// Waits for the upstream read, which ends the channel whatever came of it, for at most
+/// `reads.answer_within`.
+async fn patiently(gateway: &Gateway, mut done: watch::Receiver<()>) {
+    let patience = gateway.config.reads.answer_within;
+    let _ = tokio::time::timeout(patience, done.changed()).await;
+}
+
+/// Begins the one upstream read, if it is allowed now; it goes on even when its client leaves.
+async fn refresh(
+    gateway: &Gateway,
+    place: &Arc<Place>,
+    task: &Task,
+    trace: &Trace,
+) -> Result<Option<watch::Receiver<()>>, ApiError> {
+    let refresh_after = millis(gateway.config.reads.refresh_after);
+    let store = &gateway.store;
+    if !store
+        .may_refresh(&task.tenant, &task.id, refresh_after)
+        .await?
+    {
+        return Ok(None);
+    }
+    let (doing, done) = watch::channel(());
+    place.begins(done.clone());
+    gateway.evolink.retries().earn();
+    let (worker, place) = (gateway.clone(), Arc::clone(place));
+    let (task, trace) = (task.clone(), trace.clone());
+    gateway.background.spawn(async move {
+        match ask(&worker, &task, &trace).await {
+            Some(task) => worker.reads.saw(&place, Sight::of(task)),
+            None => place.refused(),
+        }
+        drop(doing);
+    });
+    Ok(Some(done))
 }
 
 /// A client was given the task as it is. The first who gets its results ends the care for them: nobody
 /// needs to be told that they run out.
-pub fn given(gateway: &Gateway, task: &Arc<Task>) {
-    if !results::is_awaited(task) {
+pub fn given(gateway: &Gateway, sight: &Arc<Sight>) {
+    if !results::is_awaited(&sight.task) {
         return;
     }
-    let (worker, task) = (gateway.clone(), Arc::clone(task));
+    let (worker, sight) = (gateway.clone(), Arc::clone(sight));
     gateway.background.spawn(async move {
-        let fetched = TaskCommand::Fetched;
-        match worker.store.turn(&task.tenant, &task.id, fetched).await {
-            Ok(outcome) => drop(worker.reads.remember(outcome.task)),
+        let (tenant, id) = (&sight.task.tenant, &sight.task.id);
+        match worker.store.turn(tenant, id, TaskCommand::Fetched).await {
+            Ok(outcome) => {
+                let place = worker.reads.place(id);
+                worker.reads.saw(&place, Sight::of(outcome.task));
+            }
             // The next read tries again; at worst the tenant is told of results that it has.
-            Err(error) => tracing::warn!(task = %task.id, %error, "a read was not noted"),
+            Err(error) => tracing::warn!(task = %id, %error, "a read was not noted"),
         }
     });
-}
-
-/// Asks EvoLink, or waits for who does; `None` when it was asked not long ago, or does not answer
-/// within `reads.answer_within`.
-async fn refresh(
-    gateway: &Gateway,
-    key: Key,
-    task: &Task,
-    trace: &Trace,
-) -> Result<Option<Task>, ApiError> {
-    let refresh_after = millis(gateway.config.reads.refresh_after);
-    let mut done = if gateway
-        .store
-        .may_refresh(&key.0, &key.1, refresh_after)
-        .await?
-    {
-        begin(gateway, key.clone(), task.clone(), trace.clone())
-    } else if let Some(done) = gateway.reads.waiting_for(&key) {
-        done
-    } else {
-        return Ok(None);
-    };
-    // The sender is dropped when the read is done, whatever came of it.
-    let patience = gateway.config.reads.answer_within;
-    if tokio::time::timeout(patience, done.changed())
-        .await
-        .is_err()
-    {
-        return Ok(None);
-    }
-    Ok(gateway.store.task(&key.0, &key.1).await?)
-}
-
-/// Begins the one read; it goes on even when its client leaves.
-fn begin(gateway: &Gateway, key: Key, task: Task, trace: Trace) -> watch::Receiver<()> {
-    let (doing, done) = watch::channel(());
-    let lock = || {
-        gateway
-            .reads
-            .under_way
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    };
-    lock().insert(key.clone(), done.clone());
-    gateway.evolink.retries().earn();
-    let worker = gateway.clone();
-    gateway.background.spawn(async move {
-        let entry = Entry {
-            reads: &worker.reads,
-            key,
-        };
-        ask(&worker, &task, &trace).await;
-        drop(entry);
-        drop(doing);
-    });
-    done
-}
-
-/// Takes the read off the list of those under way, also when it panics.
-struct Entry<'a> {
-    reads: &'a Reads,
-    key: Key,
-}
-
-impl Drop for Entry<'_> {
-    fn drop(&mut self) {
-        self.reads
-            .under_way
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.key);
-    }
 }
 
 /// Reads a bound task from EvoLink and records what it says. Answers the task as it is then, or

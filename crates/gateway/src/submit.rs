@@ -98,10 +98,11 @@ pub async fn submit(
     let desk = Desk::default();
     let clerk = desk.clone();
     let (worker, context) = (gateway.clone(), context.clone());
-    gateway.background.spawn(async move {
+    // In a box, for it is large, and is moved a few times before it begins.
+    gateway.background.spawn(Box::pin(async move {
         let outcome = hold_and_send(&worker, order, &context, &clerk).await;
         clerk.put(outcome);
-    });
+    }));
     desk.wait(gateway).await
 }
 

@@ -1,7 +1,8 @@
 //! The one store, whichever engine it runs on.
 
+use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use evogate_models::delivery::{Attempt, Claim, Delivery, End};
 use evogate_models::endpoint::{Endpoint, EndpointChange, Rotation};
@@ -81,6 +82,16 @@ pub struct Store {
     engine: Engine,
     due: Arc<Notify>,
     outbox: Arc<Notify>,
+    turned: Arc<OnceLock<Turned>>,
+}
+
+/// Told of each task that moved on here.
+struct Turned(Box<dyn Fn(&Task) + Send + Sync>);
+
+impl fmt::Debug for Turned {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Turned")
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -111,6 +122,7 @@ impl Store {
             engine: Engine::Embedded(Arc::new(engine)),
             due: Arc::default(),
             outbox,
+            turned: Arc::default(),
         })
     }
 
@@ -138,6 +150,7 @@ impl Store {
             engine: Engine::Redis(Arc::new(engine)),
             due: Arc::default(),
             outbox,
+            turned: Arc::default(),
         })
     }
 
@@ -152,6 +165,12 @@ impl Store {
     /// Notified when a task may have become due earlier than before.
     pub fn due(&self) -> &Notify {
         &self.due
+    }
+
+    /// Calls `turned` with each task that this process moves on, as it is then: for who remembers tasks. The
+    /// first caller is told, others are not.
+    pub fn when_turned(&self, turned: impl Fn(&Task) + Send + Sync + 'static) {
+        let _ = self.turned.set(Turned(Box::new(turned)));
     }
 
     /// Notified when a queue of deliveries may have become due earlier than before.
@@ -388,7 +407,7 @@ impl Store {
         command: TaskCommand,
     ) -> Result<TaskOutcome, TurnError> {
         let outcome = on!(self.turn(tenant, task, command))?;
-        self.wake(&outcome);
+        self.wake(&outcome.task);
         Ok(outcome)
     }
 
@@ -401,19 +420,22 @@ impl Store {
         by: &Actor,
     ) -> Result<TaskOutcome, TurnError> {
         let outcome = on!(self.decide(tenant, task, command, by))?;
-        self.wake(&outcome);
+        self.wake(&outcome.task);
         Ok(outcome)
     }
 
     /// Makes a task again that the store had lost; a task that is there stays as it is.
     pub async fn restore(&self, task: Task, until: Timestamp) -> Result<Task, TurnError> {
         let task = on!(self.restore(task, until))?;
-        self.due.notify_one();
+        self.wake(&task);
         Ok(task)
     }
 
-    fn wake(&self, outcome: &TaskOutcome) {
-        if outcome.task.due.is_some() {
+    fn wake(&self, task: &Task) {
+        if let Some(Turned(turned)) = self.turned.get() {
+            turned(task);
+        }
+        if task.due.is_some() {
             self.due.notify_one();
         }
     }

@@ -60,9 +60,9 @@ pub async fn post(
     let mut data = Vec::new();
     for read in reads {
         match read {
-            Ok(task) => {
-                reads::given(&gateway, &task);
-                data.extend(RawValue::from_string(view::render(&task)).ok());
+            Ok(sight) => {
+                reads::given(&gateway, &sight);
+                data.extend(RawValue::from_string(view::render(&sight.task)).ok());
             }
             Err(error) if error.code() == absent.code() => {}
             Err(error) => return Err(error),

@@ -37,8 +37,8 @@ pub async fn get(
     TaskPath(id): TaskPath,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let task = reads::read(&gateway, &principal.tenant, &id, &context.trace()).await?;
-    let url = result(&task)?;
+    let sight = reads::read(&gateway, &principal.tenant, &id, &context.trace()).await?;
+    let url = result(&sight.task)?;
     let file = gateway.files.open(&url, &headers).await?;
     let status = file.status();
     match status.as_u16() {
@@ -49,7 +49,7 @@ pub async fn get(
             let given = move || {
                 drop(place);
                 if to_the_end {
-                    reads::given(&gateway, &task);
+                    reads::given(&gateway, &sight);
                 }
             };
             let body = Body::from_stream(at_end(file.bytes_stream(), given));

@@ -1,8 +1,8 @@
 //! `GET /v1/tasks/{id}`: the task object, as fresh as `reads.refresh_after` allows.
 
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 
-use super::{TaskPath, task_answer};
+use super::TaskPath;
 use crate::auth::{Read, Scoped};
 use crate::context::Context;
 use crate::error::ApiError;
@@ -26,7 +26,7 @@ pub async fn get(
     context: Context,
     TaskPath(id): TaskPath,
 ) -> Result<Response, ApiError> {
-    let task = reads::read(&gateway, &principal.tenant, &id, &context.trace()).await?;
-    reads::given(&gateway, &task);
-    Ok(task_answer(&task))
+    let sight = reads::read(&gateway, &principal.tenant, &id, &context.trace()).await?;
+    reads::given(&gateway, &sight);
+    Ok(sight.answer.clone().into_response())
 }

@@ -6,6 +6,7 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use ::governor::clock::{Clock as _, DefaultClock};
@@ -31,6 +32,8 @@ pub(super) struct Failures {
     limits: GovernorConfig<PeerIpKeyExtractor, NoOpMiddleware>,
     /// Addresses that have used up their failures, and until when.
     blocked: Cache<IpAddr, Instant>,
+    /// Has there been any?
+    any: AtomicBool,
     /// Credentials that were good lately. It opens nothing: they are judged as any other.
     good: Cache<Print, ()>,
 }
@@ -50,6 +53,7 @@ impl Failures {
                 .max_capacity(KNOWN)
                 .time_to_live(Duration::from_mins(2))
                 .build(),
+            any: AtomicBool::new(false),
             good: Cache::builder()
                 .max_capacity(KNOWN)
                 .time_to_idle(GOOD_FOR)
@@ -59,6 +63,9 @@ impl Failures {
 
     /// May the client try? `Err`: not before so many seconds.
     pub(super) fn may_try(&self, client: ClientAddress, print: Option<&Print>) -> Result<(), u32> {
+        if !self.any.load(Ordering::Acquire) {
+            return Ok(());
+        }
         let Some(until) = self.blocked.get(&client.network()) else {
             return Ok(());
         };
@@ -89,6 +96,7 @@ impl Failures {
             let wait = until.wait_time_from(DefaultClock::default().now());
             if let Some(until) = Instant::now().checked_add(wait) {
                 self.blocked.insert(network, until);
+                self.any.store(true, Ordering::Release);
             }
             seconds(wait)
         })
