@@ -16,6 +16,7 @@ mod key;
 mod presented;
 mod principal;
 mod read_rate;
+mod recent;
 mod scope;
 mod tenants;
 
@@ -36,6 +37,7 @@ use failures::Failures;
 use jwt::Verifier;
 use presented::Presented;
 use read_rate::ReadRates;
+use recent::RecentKeys;
 use tenants::KnownTenants;
 
 pub use claim_path::ClaimPath;
@@ -57,6 +59,7 @@ pub struct Auth {
     tenants: KnownTenants,
     failures: Failures,
     reads: ReadRates,
+    recent: RecentKeys,
     background: Background,
 }
 
@@ -73,6 +76,7 @@ impl Auth {
             tenants: KnownTenants::default(),
             failures: Failures::new(config.failures_per_minute),
             reads: ReadRates::default(),
+            recent: RecentKeys::default(),
             background,
         })
     }
@@ -123,10 +127,20 @@ impl Auth {
                 issuer,
             });
         }
+        let (seen, version) = (store.now(), store.access_version());
         let key = self.peppers.find_key(store, presented.text).await?;
         let key = key.ok_or(AuthError::from(Reason::UnknownKey))?;
         self.note_use(store, &key);
-        Ok(Principal::of_key(key.record))
+        let principal = Principal::of_key(key.record.clone());
+        let print = presented.print;
+        self.recent
+            .remember(print, &key.record, &principal, seen, version);
+        Ok(principal)
+    }
+
+    /// The tenant that a key belongs to which was good a moment ago.
+    fn recent(&self, store: &Store, presented: &Presented<'_>) -> Option<Principal> {
+        self.recent.recall(store, &presented.print)
     }
 
     /// Notes when a key was last used, to the minute, beside the request.

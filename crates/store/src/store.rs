@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use evogate_models::delivery::{Attempt, Claim, Delivery, End};
@@ -83,6 +84,8 @@ pub struct Store {
     due: Arc<Notify>,
     outbox: Arc<Notify>,
     turned: Arc<OnceLock<Turned>>,
+    /// Grows with each change of a tenant or a key that is made here.
+    access: Arc<AtomicU64>,
 }
 
 /// Told of each task that moved on here.
@@ -123,6 +126,7 @@ impl Store {
             due: Arc::default(),
             outbox,
             turned: Arc::default(),
+            access: Arc::default(),
         })
     }
 
@@ -151,6 +155,7 @@ impl Store {
             due: Arc::default(),
             outbox,
             turned: Arc::default(),
+            access: Arc::default(),
         })
     }
 
@@ -165,6 +170,16 @@ impl Store {
     /// Notified when a task may have become due earlier than before.
     pub fn due(&self) -> &Notify {
         &self.due
+    }
+
+    /// Grows whenever a tenant or a key is changed by this process: for who remembers who may do what.
+    pub fn access_version(&self) -> u64 {
+        self.access.load(Ordering::Acquire)
+    }
+
+    /// Whatever came of a change, what was known before it may be wrong.
+    fn access_changed(&self) {
+        self.access.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Calls `turned` with each task that this process moves on, as it is then: for who remembers tasks. The
@@ -233,7 +248,9 @@ impl Store {
         tenant: Tenant,
         by: &Actor,
     ) -> Result<TenantView, TenantError> {
-        on!(self.create_tenant(tenant, by))
+        let changed = on!(self.create_tenant(tenant, by));
+        self.access_changed();
+        changed
     }
 
     /// Changes a tenant: in force for every submit that begins after this.
@@ -243,7 +260,9 @@ impl Store {
         change: TenantChange,
         by: &Actor,
     ) -> Result<TenantView, TenantError> {
-        on!(self.change_tenant(id, change, by))
+        let changed = on!(self.change_tenant(id, change, by));
+        self.access_changed();
+        changed
     }
 
     /// A tenant and its account.
@@ -263,7 +282,9 @@ impl Store {
 
     /// Adds a key.
     pub async fn add_key(&self, key: KeyRecord, by: &Actor) -> Result<(), TenantError> {
-        on!(self.add_key(key, by))
+        let changed = on!(self.add_key(key, by));
+        self.access_changed();
+        changed
     }
 
     /// Changes a key.
@@ -274,7 +295,9 @@ impl Store {
         change: KeyChange,
         by: &Actor,
     ) -> Result<KeyRecord, TenantError> {
-        on!(self.change_key(tenant, id, change, by))
+        let changed = on!(self.change_key(tenant, id, change, by));
+        self.access_changed();
+        changed
     }
 
     /// Takes a key away; its secret is worth nothing from now on.
@@ -284,7 +307,9 @@ impl Store {
         id: &KeyId,
         by: &Actor,
     ) -> Result<(), TenantError> {
-        on!(self.delete_key(tenant, id, by))
+        let changed = on!(self.delete_key(tenant, id, by));
+        self.access_changed();
+        changed
     }
 
     /// Adds an admin's key.

@@ -140,6 +140,11 @@ impl FromRequestParts<Gateway> for Principal {
 
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, ApiError> {
         let attempt = Attempt::begin(parts, gateway)?;
+        let recent = gateway.auth.recent(&gateway.store, &attempt.presented);
+        if let Some(principal) = recent {
+            attempt.context.set_caller(&principal);
+            return Ok(principal);
+        }
         let found = gateway
             .auth
             .tenant(&gateway.store, &attempt.presented)
