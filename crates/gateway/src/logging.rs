@@ -1,5 +1,7 @@
 //! Where log lines go: to stderr, for people on a terminal, for machines everywhere else.
 
+mod together;
+
 use std::io::{IsTerminal, stderr};
 
 use tracing_subscriber::fmt::format::FmtSpan;
@@ -7,6 +9,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::config::{Log, LogFormat};
+
+use together::Together;
+pub use together::flush;
 
 /// What comes before `log.level`. A receiver whose certificate is no good is no error of ours, and the line of
 /// the attempt says it.
@@ -24,7 +29,7 @@ pub fn init(log: &Log) {
         // A line that can't be written (the disk is full) is lost. To complain about it on the same stderr
         // would panic, and the request with it.
         .log_internal_errors(false)
-        .with_writer(stderr);
+        .with_writer(Together::start());
     let installed = if is_pretty(log.format, stderr().is_terminal()) {
         lines.with_ansi(stderr().is_terminal()).finish().try_init()
     } else {
