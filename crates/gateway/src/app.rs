@@ -18,7 +18,9 @@ use crate::config::{Config, Shutdown, StoreConfig, StoreUrl};
 use crate::content::Files;
 use crate::drain::{Drain, Phase};
 use crate::evolink::{EvoLink, EvoLinkError};
+use crate::front::Front;
 use crate::heal::Matcher;
+use crate::lanes::Lanes;
 use crate::listeners::Listeners;
 use crate::load::Load;
 use crate::reads::Reads;
@@ -39,6 +41,8 @@ pub struct Server {
     gateway: Gateway,
     /// What serves ops, which outlives everything else.
     ops: Background,
+    /// What serves everybody else.
+    lanes: Lanes,
 }
 
 /// Why a gateway did not start.
@@ -149,9 +153,14 @@ impl Server {
             config,
         });
         metrics::BUILD_INFO.set([env!("CARGO_PKG_VERSION"), gateway.store.engine()], 1.0);
-        start_workers(&gateway)?;
-        let ops = serve(&gateway, listeners)?;
-        Ok(Self { gateway, ops })
+        let lanes = Lanes::start(gateway.config.server.threads)?;
+        start_workers(&gateway, &lanes)?;
+        let ops = serve(&gateway, listeners, &lanes)?;
+        Ok(Self {
+            gateway,
+            ops,
+            lanes,
+        })
     }
 
     /// The open store, for who seeds it.
@@ -173,7 +182,12 @@ impl Server {
     /// 4. the ops listener and the store close.
     pub async fn run(self, stop: CancellationToken) {
         stop.cancelled().await;
-        let Self { gateway, ops } = self;
+        // The lanes end last, when nothing is under way on them any more.
+        let Self {
+            gateway,
+            ops,
+            lanes: _lanes,
+        } = self;
         let Shutdown {
             drain_pause,
             drain_timeout,
@@ -226,12 +240,13 @@ pub fn vault(config: &Config) -> Vault {
     )
 }
 
-fn start_workers(gateway: &Gateway) -> Result<(), StartError> {
+fn start_workers(gateway: &Gateway, lanes: &Lanes) -> Result<(), StartError> {
     let background = &gateway.background;
     background.spawn(reconcile::run(gateway.clone()));
     background.spawn(recovery::run(gateway.clone()));
     background.spawn(sweep::run(gateway.clone()));
-    background.spawn(metrics::runtime::run(background.clone()));
+    let sampler = metrics::runtime::run(background.clone(), lanes.handles());
+    background.spawn(sampler);
     let (authenticating, worker) = (gateway.clone(), background.clone());
     background.spawn(async move { authenticating.auth.run(worker).await });
     let breaker = Arc::clone(&gateway.breaker);
@@ -267,32 +282,34 @@ fn start_workers(gateway: &Gateway) -> Result<(), StartError> {
 }
 
 /// Opens the doors. Answers what serves ops.
-fn serve(gateway: &Gateway, listeners: Listeners) -> Result<Background, StartError> {
+fn serve(gateway: &Gateway, listeners: Listeners, lanes: &Lanes) -> Result<Background, StartError> {
     let Listeners {
         api,
         callbacks,
         ops,
     } = listeners;
     let (config, drain) = (&gateway.config, &gateway.drain);
-    let door = |name, router| {
+    let door = |name, front| {
         let load = Arc::clone(&gateway.load);
-        Arc::new(Door::new(name, router, load, Arc::clone(drain), config))
+        Arc::new(Door::new(name, front, load, Arc::clone(drain), config))
     };
-    let open = |listener: TcpListener, door: Arc<Door>, background: &Background| {
+    let open = |listener: TcpListener, door: Arc<Door>, lanes, background: &Background| {
         let address = listener.local_addr()?;
         tracing::info!(listener = door.name(), %address, "listening");
-        background.spawn(server::serve(listener, door, background.clone()));
+        background.spawn(server::serve(listener, door, lanes, background.clone()));
         Ok::<(), StartError>(())
     };
-    let for_api = door("api", router::api(gateway, callbacks.is_none()));
-    open(api, for_api, &gateway.background)?;
+    let lanes = || Some(lanes.clone());
+    let front = Front::of_api(router::api(gateway, callbacks.is_none()), gateway);
+    open(api, door("api", front), lanes(), &gateway.background)?;
     if let Some(callbacks) = callbacks {
-        let for_callbacks = door("callbacks", router::callbacks(gateway));
-        open(callbacks, for_callbacks, &gateway.background)?;
+        let door = door("callbacks", Front::plain(router::callbacks(gateway)));
+        open(callbacks, door, lanes(), &gateway.background)?;
     }
-    let for_ops = Door::for_ops("ops", router::ops(gateway), Arc::clone(drain), config);
+    let front = Front::plain(router::ops(gateway));
+    let door = Door::for_ops("ops", front, Arc::clone(drain), config);
     let background = Background::default();
-    open(ops, Arc::new(for_ops), &background)?;
+    open(ops, Arc::new(door), None, &background)?;
     Ok(background)
 }
 

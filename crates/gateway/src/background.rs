@@ -6,6 +6,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -25,6 +26,15 @@ impl Background {
     ) -> tokio::task::JoinHandle<T> {
         #[expect(clippy::disallowed_methods, reason = "this is the place that tracks")]
         tokio::spawn(self.tracker.track_future(work))
+    }
+
+    /// The same on the runtime of `lane`.
+    pub fn spawn_on<T: Send + 'static>(
+        &self,
+        lane: &Handle,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> tokio::task::JoinHandle<T> {
+        lane.spawn(self.tracker.track_future(work))
     }
 
     /// Resolves when a shutdown begins: loops end, no new work is begun.

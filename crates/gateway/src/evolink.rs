@@ -29,7 +29,7 @@ use evogate_models::task::MediaKind;
 use evogate_models::{Timestamp, UpstreamId};
 use evogate_store::clock::Clock;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, ClientBuilder, RequestBuilder};
+use reqwest::{ClientBuilder, RequestBuilder};
 use serde_json::json;
 use url::Url;
 
@@ -45,6 +45,7 @@ pub(crate) use wait::Wait;
 
 use answer::{Answer, Broken, LIST, TASK, exchange};
 use body::SubmitBody;
+use client::Clients;
 use meter::Operation;
 use pace::Answering;
 
@@ -112,8 +113,8 @@ pub struct EvoLink(Arc<Inner>);
 struct Inner {
     /// Only for submits, so that nothing that happens to a read (a reset, a connection that EvoLink closes for
     /// too many of them) can make the outcome of a submit unknown.
-    submits: Client,
-    others: Client,
+    submits: Clients,
+    others: Clients,
     base: Url,
     timeout: Duration,
     clock: Arc<dyn Clock>,
@@ -141,8 +142,8 @@ impl EvoLink {
         adapt: fn(ClientBuilder) -> ClientBuilder,
     ) -> Result<Self, EvoLinkError> {
         Ok(Self(Arc::new(Inner {
-            submits: client::build(config, adapt)?,
-            others: client::build(config, adapt)?,
+            submits: Clients::new(config, adapt)?,
+            others: Clients::new(config, adapt)?,
             base: config.base_url.clone(),
             timeout: config.timeout,
             clock,
@@ -176,6 +177,7 @@ impl EvoLink {
         let request = self
             .0
             .submits
+            .get()
             .post(self.url(call.kind.path()))
             .timeout(self.0.timeout)
             .header(CONTENT_TYPE, "application/json")
@@ -295,11 +297,11 @@ impl EvoLink {
     }
 
     fn get(&self, path: &str) -> RequestBuilder {
-        self.0.others.get(self.url(path)).timeout(TIMEOUT)
+        self.0.others.get().get(self.url(path)).timeout(TIMEOUT)
     }
 
     fn post(&self, path: &str) -> RequestBuilder {
-        self.0.others.post(self.url(path)).timeout(TIMEOUT)
+        self.0.others.get().post(self.url(path)).timeout(TIMEOUT)
     }
 
     /// `path` below the base URL. Ids are of harmless characters, so nothing in a path needs encoding.

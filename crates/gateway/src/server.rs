@@ -5,8 +5,8 @@
 //! everything that piles up: connections, requests under way ([`crate::load`]), HTTP/2 streams and the frames
 //! that cost more to read than to send.
 //!
-//! [`serve`] is one accept loop over one socket. Several of them may share a [`Door`], each on a runtime and a
-//! socket of its own: all that is counted is in the door.
+//! [`serve`] is one accept loop over one socket. Its connections go to the [`Lanes`] in turn; all that is counted
+//! is in the [`Door`].
 
 mod connection;
 mod crowd;
@@ -25,7 +25,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use futures::FutureExt as _;
@@ -36,14 +35,16 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
-use tower::Service as _;
 
 use crate::background::Background;
 use crate::config;
 use crate::drain::{Drain, Phase};
 use crate::envelope;
 use crate::error::ApiError;
+use crate::front::Front;
+use crate::lanes::Lanes;
 use crate::load::{Kind, Load, shed};
 
 pub use exchange::BodyTimeout;
@@ -74,7 +75,7 @@ const LOCAL_RESETS: usize = 256;
 #[derive(Debug)]
 pub struct Door {
     name: &'static str,
-    router: Router,
+    front: Front,
     /// Where requests take places; without it everybody is let in.
     load: Option<Arc<Load>>,
     crowd: Crowd,
@@ -87,10 +88,10 @@ pub struct Door {
 }
 
 impl Door {
-    /// The door to `router`, with all its bounds.
+    /// The door to `front`, with all its bounds.
     pub fn new(
         name: &'static str,
-        router: Router,
+        front: Front,
         load: Arc<Load>,
         drain: Arc<Drain>,
         config: &config::Config,
@@ -99,7 +100,7 @@ impl Door {
         const LINGER: Duration = Duration::from_secs(1);
         Self {
             name,
-            router,
+            front,
             load: Some(load),
             crowd: Crowd::new(name, files::connections(config.server.max_connections)),
             settings: config.server.clone(),
@@ -112,13 +113,13 @@ impl Door {
     /// The door for ops: nobody is turned away, and it is open to the end.
     pub fn for_ops(
         name: &'static str,
-        router: Router,
+        front: Front,
         drain: Arc<Drain>,
         config: &config::Config,
     ) -> Self {
         Self {
             name,
-            router,
+            front,
             load: None,
             crowd: Crowd::new(name, u32::MAX),
             settings: config.server.clone(),
@@ -162,8 +163,13 @@ impl Door {
 }
 
 /// Accepts until the door closes, and then once more what the kernel has accepted already. Connections go on
-/// in the background.
-pub async fn serve(listener: TcpListener, door: Arc<Door>, background: Background) {
+/// in the background, each on one of `lanes`, or here where there are none.
+pub async fn serve(
+    listener: TcpListener,
+    door: Arc<Door>,
+    lanes: Option<Lanes>,
+    background: Background,
+) {
     let protocols = Arc::new(door.protocols());
     let closes = door.drain.reached(door.closes_at);
     tokio::pin!(closes);
@@ -174,7 +180,10 @@ pub async fn serve(listener: TcpListener, door: Arc<Door>, background: Backgroun
             () = &mut closes => break,
         };
         match accepted {
-            Ok((tcp, peer)) => admit(tcp, peer, &door, &protocols, &background),
+            Ok((tcp, peer)) => {
+                let lane = lanes.as_ref().and_then(Lanes::next);
+                admit(tcp, peer, &door, &protocols, lane, &background);
+            }
             // The client has gone again.
             Err(error) if is_its_own(&error) => {}
             Err(error) => {
@@ -195,7 +204,8 @@ pub async fn serve(listener: TcpListener, door: Arc<Door>, background: Backgroun
             .set_nonblocking(true)
             .and_then(|()| TcpStream::from_std(tcp));
         if let Ok(tcp) = tcp {
-            admit(tcp, peer, &door, &protocols, &background);
+            let lane = lanes.as_ref().and_then(Lanes::next);
+            admit(tcp, peer, &door, &protocols, lane, &background);
         }
     }
 }
@@ -214,6 +224,7 @@ fn admit(
     peer: SocketAddr,
     door: &Arc<Door>,
     protocols: &Arc<Builder<TokioExecutor>>,
+    lane: Option<&Handle>,
     background: &Background,
 ) {
     if let Err(error) = tcp.set_nodelay(true) {
@@ -224,14 +235,21 @@ fn admit(
         shed("connections");
         return;
     }
+    // It may go to another runtime, so it leaves this one.
+    let tcp = tcp.into_std();
     let (door, protocols) = (Arc::clone(door), Arc::clone(protocols));
-    background.spawn(async move {
-        match entry {
-            Entry::In => serve_connection(tcp, peer, &door, &protocols).await,
-            _ => turn_away(tcp, &door, &protocols).await,
+    let connection = async move {
+        match (tcp.and_then(TcpStream::from_std), &entry) {
+            (Ok(tcp), Entry::In) => serve_connection(tcp, peer, &door, &protocols).await,
+            (Ok(tcp), _) => turn_away(tcp, &door, &protocols).await,
+            (Err(error), _) => tracing::debug!(%error, "a connection can't be served"),
         }
         door.crowd.leave(&entry);
-    });
+    };
+    match lane {
+        Some(lane) => background.spawn_on(lane, connection),
+        None => background.spawn(connection),
+    };
 }
 
 async fn serve_connection(
@@ -249,23 +267,18 @@ async fn serve_connection(
         let answered = match place {
             Ok(place) => {
                 let body_timeout = door.settings.body_timeout;
-                let mut request =
-                    request.map(|body| Body::new(ClientBody::new(body, body_timeout)));
+                let body = move |body| Body::new(ClientBody::new(body, body_timeout));
+                let mut request = request;
                 request.extensions_mut().insert(ConnectInfo(peer));
-                Either::Left(
-                    door.router
-                        .clone()
-                        .call(request)
-                        .map(|answer| (answer, place)),
-                )
+                let answer = door.front.call(request, body);
+                Either::Left(answer.map(|answer| (answer, place)))
             }
             Err(error) => {
                 let answer = envelope::turn_away(request.headers(), error);
-                Either::Right(ready((Ok(answer), None)))
+                Either::Right(ready((answer, None)))
             }
         };
         answered.map(move |(answer, place)| {
-            let Ok(answer) = answer;
             Ok::<_, Infallible>(exchange.answer(answer, place, door.says_close()))
         })
     });

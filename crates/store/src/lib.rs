@@ -15,6 +15,7 @@ pub mod durability;
 mod embedded;
 pub mod error;
 mod facts;
+pub mod lane;
 pub mod ledger;
 pub mod outbox;
 pub mod prospect;

@@ -10,6 +10,8 @@ use super::units::ByteSize;
 /// nobody away.
 #[derive(Debug, Clone)]
 pub struct Server {
+    /// Threads that serve; 0: one for each core.
+    pub threads: u32,
     /// Connections of one listener.
     pub max_connections: u32,
     /// Requests under way that are neither submits nor downloads; as many once more for callbacks, and for
@@ -40,6 +42,7 @@ impl Server {
         const MANY: RangeInclusive<u32> = 1..=1_000_000;
         let kib = |kib: u64| ByteSize::from_bytes(kib << 10);
         let waits = Duration::from_millis(100)..=Duration::from_hours(1);
+        let threads = from.within("server.threads", 0..=64);
         let max_connections = from.within("server.max_connections", MANY);
         let max_requests = from.within("server.max_requests", MANY);
         let max_submits = from.within("server.max_submits", MANY);
@@ -53,6 +56,7 @@ impl Server {
         let idle_timeout = from.within("server.idle_timeout", waits.clone());
         let write_timeout = from.within("server.write_timeout", waits);
         Some(Self {
+            threads: threads?,
             max_connections: max_connections?,
             max_requests: max_requests?,
             max_submits: max_submits?,

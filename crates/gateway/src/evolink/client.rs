@@ -1,8 +1,10 @@
 //! How EvoLink is connected to: what the HTTP client must never do by itself, and its limits.
 
 use std::error::Error;
+use std::fmt;
 use std::time::Duration;
 
+use evogate_store::lane::{self, Lanes};
 use http::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Proxy};
@@ -37,8 +39,45 @@ pub enum EvoLinkError {
     Setup(String),
 }
 
+/// A client for each lane, with connections of its own.
+pub(super) struct Clients {
+    first: Client,
+    lanes: Lanes<Client>,
+    config: config::EvoLink,
+    adapt: fn(ClientBuilder) -> ClientBuilder,
+}
+
+impl fmt::Debug for Clients {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("Clients").field(&self.first).finish()
+    }
+}
+
+impl Clients {
+    pub(super) fn new(
+        config: &config::EvoLink,
+        adapt: fn(ClientBuilder) -> ClientBuilder,
+    ) -> Result<Self, EvoLinkError> {
+        Ok(Self {
+            first: build(config, adapt)?,
+            lanes: Lanes::default(),
+            config: config.clone(),
+            adapt,
+        })
+    }
+
+    /// The one of the lane that this is called on.
+    pub(super) fn get(&self) -> &Client {
+        self.lanes.get(|| match lane::current() {
+            0 => self.first.clone(),
+            // What could be built once can be built again; if not, the first one works on every lane.
+            _ => build(&self.config, self.adapt).unwrap_or_else(|_| self.first.clone()),
+        })
+    }
+}
+
 /// A client that sends every request at most once, follows nothing, and carries the key.
-pub(super) fn build(
+fn build(
     config: &config::EvoLink,
     adapt: fn(ClientBuilder) -> ClientBuilder,
 ) -> Result<Client, EvoLinkError> {

@@ -1,4 +1,4 @@
-//! The event loop itself: how late it runs what is due, and how busy it is.
+//! The event loops themselves: how late they run what is due, and how busy they are.
 
 use std::time::Duration;
 
@@ -11,11 +11,32 @@ use crate::background::Background;
 /// Between two samples.
 const EVERY: Duration = Duration::from_millis(250);
 
-/// Samples until the shutdown.
-pub async fn run(background: Background) {
-    let metrics = Handle::current().metrics();
-    EVENT_LOOP_THREADS.set([], count(metrics.num_workers()));
+/// Samples until the shutdown: the event loop that this runs on, and those of `lanes`.
+pub async fn run(background: Background, lanes: Vec<Handle>) {
+    for lane in &lanes {
+        background.spawn_on(lane, lag(background.clone()));
+    }
+    let all = lanes.into_iter().chain([Handle::current()]);
+    let all: Vec<_> = all.map(|handle| handle.metrics()).collect();
+    let threads = all.iter().map(RuntimeMetrics::num_workers).sum();
+    EVENT_LOOP_THREADS.set([], count(threads));
     let mut counted = 0;
+    let sample = || {
+        let tasks = all.iter().map(RuntimeMetrics::num_alive_tasks).sum();
+        EVENT_LOOP_TASKS.set([], count(tasks));
+        let busy: Duration = all.iter().map(busy).sum();
+        EVENT_LOOP_BUSY.add([], busy.as_secs().saturating_sub(counted));
+        counted = busy.as_secs();
+    };
+    sample_with(&background, sample).await;
+}
+
+/// Says how late what is due runs here.
+async fn lag(background: Background) {
+    sample_with(&background, || {}).await;
+}
+
+async fn sample_with(background: &Background, mut sample: impl FnMut()) {
     while !background.is_stopping() {
         let due = Instant::now() + EVERY;
         tokio::select! {
@@ -23,10 +44,7 @@ pub async fn run(background: Background) {
             () = background.stopping() => return,
         }
         EVENT_LOOP_LAG.record([], due.elapsed().as_secs_f64());
-        EVENT_LOOP_TASKS.set([], count(metrics.num_alive_tasks()));
-        let busy = busy(&metrics).as_secs();
-        EVENT_LOOP_BUSY.add([], busy.saturating_sub(counted));
-        counted = busy;
+        sample();
     }
 }
 

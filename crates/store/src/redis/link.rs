@@ -31,6 +31,7 @@ use self::sentinel::Sentinels;
 use self::work::Work;
 use super::url::{Place, RedisUrl};
 use crate::error::StoreError;
+use crate::lane::Lanes;
 
 /// How long things may take.
 #[derive(Debug, Clone)]
@@ -72,8 +73,27 @@ struct Inner {
 
 enum Kind {
     /// One server, or whichever is the primary of a Sentinel group.
-    One(Node),
+    One(One),
     Cluster(Arc<Cluster>),
+}
+
+/// One server, with a connection for each lane.
+struct One {
+    way: Way,
+    fenced: bool,
+    nodes: Lanes<Node>,
+}
+
+impl One {
+    fn open(way: Way, fenced: bool, work: &Work) -> Self {
+        let nodes = Lanes::with(Node::open(way.clone(), fenced, work));
+        Self { way, fenced, nodes }
+    }
+
+    fn node(&self, work: &Work) -> &Node {
+        self.nodes
+            .get(|| Node::open(self.way.clone(), self.fenced, work))
+    }
 }
 
 impl Link {
@@ -87,13 +107,13 @@ impl Link {
         let fenced = options.wait_aof;
         let dial = Dial::new(&url.login, url.database, tls.clone(), within).identifying(fenced);
         let kind = match &url.place {
-            Place::Server(address) => Kind::One(Node::open(
+            Place::Server(address) => Kind::One(One::open(
                 Way::Address(address.clone(), dial),
                 fenced,
                 &work,
             )),
             Place::Socket(path) => {
-                Kind::One(Node::open(Way::Socket(path.clone(), dial), fenced, &work))
+                Kind::One(One::open(Way::Socket(path.clone(), dial), fenced, &work))
             }
             Place::Sentinel { sentinels, primary } => {
                 // One step of three: ask where the primary is, connect, ask what it is.
@@ -106,7 +126,7 @@ impl Link {
                     step,
                 );
                 let way = Way::Sentinel(Arc::new(sentinels));
-                Kind::One(Node::open(way, fenced, &work))
+                Kind::One(One::open(way, fenced, &work))
             }
             Place::Cluster(seeds) => {
                 let cluster = Cluster::open(seeds.clone(), dial, within, fenced, &work);
@@ -144,7 +164,7 @@ impl Link {
     pub(crate) async fn ready(&self) -> Result<(), StoreError> {
         let until = self.until();
         match &self.inner.kind {
-            Kind::One(node) => node.connection(until).await.map(drop),
+            Kind::One(one) => one.node(&self.inner.work).connection(until).await.map(drop),
             Kind::Cluster(cluster) => {
                 for (_, node) in cluster.primaries(until).await? {
                     node.connection(until).await?;
@@ -188,7 +208,7 @@ impl Link {
             Kind::Cluster(cluster) => {
                 join_all(calls.iter().map(|call| cluster.call(call, until))).await
             }
-            Kind::One(node) => together(node, &calls, until).await,
+            Kind::One(one) => together(one.node(&self.inner.work), &calls, until).await,
         }
     }
 
@@ -199,7 +219,7 @@ impl Link {
     ) -> Result<Vec<(String, Result<Value, StoreError>)>, StoreError> {
         let until = self.until();
         let nodes = match &self.inner.kind {
-            Kind::One(node) => vec![node.clone()],
+            Kind::One(one) => vec![one.node(&self.inner.work).clone()],
             Kind::Cluster(cluster) => {
                 let primaries = cluster.primaries(until).await?;
                 primaries.into_iter().map(|(_, node)| node).collect()

@@ -147,6 +147,7 @@ fn the_defaults_are_those_that_others_rely_on() {
     assert_eq!(config.webhooks.timeout, Duration::from_secs(15));
     assert_eq!(config.webhooks.connect_timeout, Duration::from_secs(3));
     assert!(config.catalogue.model("seedance-2.0").is_some());
+    assert_eq!(config.server.threads, 0);
     assert_eq!(config.server.max_connections, 10_000);
     assert_eq!(config.server.max_requests, 2048);
     assert_eq!(config.server.max_submits, 1024);

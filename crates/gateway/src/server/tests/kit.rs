@@ -20,6 +20,8 @@ use crate::config::Config;
 use crate::drain::Drain;
 use crate::envelope::envelope;
 use crate::error::ApiError;
+use crate::front::Front;
+use crate::lanes::Lanes;
 use crate::load::Load;
 use crate::server::{Door, serve};
 
@@ -37,6 +39,7 @@ pub(super) struct House {
     pub(super) address: SocketAddr,
     pub(super) drain: Arc<Drain>,
     pub(super) background: Background,
+    _lanes: Lanes,
     /// Lets one request that waits at `/wait`, or a submit, go on.
     pub(super) go_on: Arc<Notify>,
     /// Hears of every request that has begun to wait.
@@ -66,15 +69,15 @@ impl House {
 
     /// The same through the door for ops.
     pub(super) async fn for_ops(settings: &str) -> Self {
-        let door = |name, router, _: Arc<Load>, drain, config: &Config| {
-            Door::for_ops(name, router, drain, config)
+        let door = |name, front, _: Arc<Load>, drain, config: &Config| {
+            Door::for_ops(name, front, drain, config)
         };
         Self::with(settings, door).await
     }
 
     async fn with(
         settings: &str,
-        door: impl FnOnce(&'static str, Router, Arc<Load>, Arc<Drain>, &Config) -> Door,
+        door: impl FnOnce(&'static str, Front, Arc<Load>, Arc<Drain>, &Config) -> Door,
     ) -> Self {
         let config = config(settings);
         let (began, waiting) = mpsc::unbounded_channel();
@@ -114,14 +117,28 @@ impl House {
             .layer(from_fn(envelope));
         let (drain, background) = (Arc::<Drain>::default(), Background::default());
         let load = Arc::new(Load::new(&config.server));
-        let door = door("api", router, load, Arc::clone(&drain), &config);
+        let door = door(
+            "api",
+            Front::plain(router),
+            load,
+            Arc::clone(&drain),
+            &config,
+        );
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        background.spawn(serve(listener, Arc::new(door), background.clone()));
+        let lanes = Lanes::start(2).unwrap();
+        let served = serve(
+            listener,
+            Arc::new(door),
+            Some(lanes.clone()),
+            background.clone(),
+        );
+        background.spawn(served);
         Self {
             address,
             drain,
             background,
+            _lanes: lanes,
             go_on,
             waiting,
             given_up,
