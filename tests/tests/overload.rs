@@ -232,7 +232,7 @@ async fn a_slow_body_is_told_so_and_a_crowd_of_requests_is_turned_away_in_our_sh
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let rig = Rig::builder()
         .set("server.max_submits", 1)
-        .set("server.body_timeout", "5s")
+        .set("server.body_timeout", "3s")
         .start()
         .await;
     let mut slow = tokio::net::TcpStream::connect(rig.gateway.api())
@@ -244,11 +244,16 @@ async fn a_slow_body_is_told_so_and_a_crowd_of_requests_is_turned_away_in_our_sh
         rig.team.key
     );
     slow.write_all(head.as_bytes()).await.unwrap();
-    until("another submit is turned away", async || {
-        let answer = rig.team.submit(&Tenant::video("no room")).await;
-        (answer.status == 503).then(|| answer.error(503, "overloaded"))
+    until("it has the only place", async || {
+        let submits = rig
+            .gateway
+            .metric("evogate_http_requests_in_flight", &["submit"])
+            .await;
+        (submits > 0.0).then_some(())
     })
     .await;
+    let refused = rig.team.submit(&Tenant::video("no room")).await;
+    refused.error(503, "overloaded");
     let mut answer = String::new();
     slow.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
