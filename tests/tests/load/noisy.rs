@@ -58,6 +58,9 @@ async fn noisy(quiet: usize, every: Duration, length: Duration) -> Vec<Seen> {
     let rig = Rig::builder()
         .sim_argument("--instant")
         .without_callbacks()
+        // Thousands of tasks are settled afterwards.
+        .set("evolink.batch_reads", true)
+        .set("evolink.reads_per_second", 1000)
         .set("evolink.max_in_flight", quiet + 6)
         .start()
         .await;

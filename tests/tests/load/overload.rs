@@ -30,6 +30,9 @@ async fn overload(places: usize, length: Duration) -> Vec<Seen> {
         .sim_speed(1000.0)
         .sim_argument("--instant")
         .without_callbacks()
+        // Thousands of tasks are settled afterwards.
+        .set("evolink.batch_reads", true)
+        .set("evolink.reads_per_second", 1000)
         .set("evolink.max_in_flight", places)
         .set("submit.breaker_unanswered", 100_000)
         .start()
