@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use evogate_tests::{Caller as _, Tenant, until_within};
+use evogate_tests::{Anonymous, Caller as _, Tenant, until_within};
 use futures::StreamExt as _;
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -26,19 +26,18 @@ pub(crate) struct Round {
     pub(crate) kill: bool,
 }
 
-/// A task that a tenant was told is taken.
+/// A task that a tenant was told is taken, and of which an endpoint that answers is to be told.
 struct Accepted {
     id: String,
-    tenant: Tenant,
+    key: String,
 }
 
 /// Submits a video that takes EvoLink a second.
-async fn submit(tenant: Tenant, number: usize) -> Option<Accepted> {
+async fn submit(tenant: Tenant, number: usize) -> Option<String> {
     let body = Tenant::video(&format!("number {number} #sim:seconds=1"));
     let request = tenant.request(http::Method::POST, "/v1/videos/generations");
     let answer = tenant.try_send(request.json(&body)).await.ok()?;
-    let id = answer.ok()["id"].as_str()?.to_owned();
-    Some(Accepted { id, tenant })
+    answer.ok()["id"].as_str().map(str::to_owned)
 }
 
 impl Round {
@@ -60,14 +59,12 @@ impl Round {
 
     /// Submits at an even pace, to both replicas in turn, and kills one when it is time.
     async fn submit_all(&self, scene: &mut Scene) -> Vec<Accepted> {
-        let gateways = [
-            scene.rig.gateway.direct_url(),
-            scene.rig.others[0].direct_url(),
-        ];
-        let callers: Vec<Vec<Tenant>> = gateways
-            .iter()
-            .map(|gateway| scene.tenants.iter().map(|t| t.at(gateway)).collect())
-            .collect();
+        let (first, second) = (&scene.rig.gateway, &scene.rig.others[0]);
+        let gateways = [first, second].map(|gateway| Anonymous::at(gateway.direct_url()));
+        let keys = |tenants: &[Tenant]| -> Vec<String> {
+            tenants.iter().map(|tenant| tenant.key.clone()).collect()
+        };
+        let (good, others) = (keys(&scene.good), keys(&scene.others));
         let mut tick = tokio::time::interval(Duration::from_secs(1) / self.per_second);
         tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
         let (began, mut killed) = (Instant::now(), false);
@@ -82,9 +79,18 @@ impl Round {
                 killed = true;
                 scene.rig.others[0].kill();
             }
+            let turn = number / 2;
+            let (key, counts) = match others.get(turn / 2 % others.len().max(1)) {
+                Some(key) if turn % 2 == 1 => (key.clone(), false),
+                Some(_) => (good[turn / 2 % good.len()].clone(), true),
+                None => (good[turn % good.len()].clone(), true),
+            };
             let gateway = if killed { 0 } else { number % 2 };
-            let callers = &callers[gateway];
-            submits.spawn(submit(callers[number / 2 % callers.len()].clone(), number));
+            let tenant = gateways[gateway].with_token(&key);
+            submits.spawn(async move {
+                let id = submit(tenant, number).await?;
+                counts.then_some(Accepted { id, key })
+            });
             while let Some(done) = submits.try_join_next() {
                 accepted.extend(done.expect("a submit"));
             }
@@ -97,16 +103,14 @@ impl Round {
 
     /// How long each took from its settlement to its arrival.
     async fn look_at(&self, scene: &Scene, accepted: Vec<Accepted>, lost: usize) -> Figures {
-        let gateway = scene.rig.gateway.direct_url();
-        let readers: Vec<Tenant> = scene.tenants.iter().map(|t| t.at(&gateway)).collect();
+        let gateway = Anonymous::at(scene.rig.gateway.direct_url());
         let arrivals = scene.arrivals.lock().clone();
         let came = accepted.iter().filter_map(|task| {
             let came = arrivals.get(&task.id)?;
-            let reader = readers.iter().find(|reader| reader.id == task.tenant.id);
-            Some((reader.expect("a tenant"), &*task.id, came))
+            Some((gateway.with_token(&task.key), &*task.id, came))
         });
         let took = futures::stream::iter(came)
-            .map(async |(reader, id, came): (&Tenant, &str, &Vec<Arrival>)| {
+            .map(async |(reader, id, came): (Tenant, &str, &Vec<Arrival>)| {
                 let settled = settled(&reader.timeline(id).await);
                 let first = came.iter().map(|arrival| arrival.at).min();
                 let took = first.expect("an arrival").duration_since(settled);

@@ -11,11 +11,43 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::routing::post;
 use evogate_tests::{Caller as _, Rig, Tenant};
+use futures::StreamExt as _;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 /// Tenants, each with one endpoint that answers.
-pub(crate) const TENANTS: usize = 20;
+const GOOD: usize = 20;
+/// Tenants of whose tasks nobody is told, in the place of those whose endpoints hang.
+const MUTE: usize = 20;
+/// Requests that set the scene, at a time.
+const AT_ONCE: usize = 16;
+
+/// Whose the endpoints are that hang.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hung {
+    /// Each has a tenant of its own, who has every other task.
+    OfOthers(usize),
+    /// The tenants of those that answer have them too, in equal parts: each is told of every task of its
+    /// tenant's.
+    OfTheSame(usize),
+}
+
+impl Hung {
+    /// How many there are.
+    pub(crate) fn count(self) -> usize {
+        match self {
+            Self::OfOthers(count) | Self::OfTheSame(count) => count,
+        }
+    }
+
+    /// The same without any.
+    pub(crate) fn none(self) -> Self {
+        match self {
+            Self::OfOthers(_) => Self::OfOthers(0),
+            Self::OfTheSame(_) => Self::OfTheSame(0),
+        }
+    }
+}
 
 /// A webhook that came.
 #[derive(Debug, Clone)]
@@ -38,7 +70,10 @@ impl Arrivals {
 /// See the module. Ends when it is dropped.
 pub(crate) struct Scene {
     pub(crate) rig: Rig,
-    pub(crate) tenants: Vec<Tenant>,
+    /// Whose endpoints answer.
+    pub(crate) good: Vec<Tenant>,
+    /// Others, who have every other task; there may be none.
+    pub(crate) others: Vec<Tenant>,
     pub(crate) arrivals: Arrivals,
     _receivers: JoinSet<()>,
 }
@@ -80,12 +115,13 @@ async fn receive(arrivals: Arrivals, receivers: &mut JoinSet<()>) -> u16 {
 }
 
 impl Scene {
-    /// Starts everything; `hung` endpoints hang.
-    pub(crate) async fn start(hung: usize) -> Self {
+    /// Starts everything.
+    pub(crate) async fn start(hung: Hung) -> Self {
         let arrivals = Arrivals::default();
         let mut receivers = JoinSet::new();
         let port = receive(arrivals.clone(), &mut receivers).await;
-        let hosts = (0..TENANTS).map(good_host).chain((0..hung).map(hung_host));
+        let count = hung.count();
+        let hosts = (0..GOOD).map(good_host).chain((0..count).map(hung_host));
         let hosts: Vec<String> = hosts.collect();
         let rig = Rig::builder()
             .replicas(2)
@@ -95,24 +131,44 @@ impl Scene {
             .set("evolink.max_reads_in_flight", 256)
             .start()
             .await;
-        let mut tenants = Vec::new();
-        for n in 0..TENANTS {
-            let tenant = rig.admin.tenant(&format!("tenant-{n}"), "1000000").await;
-            let of_tenant = (n..hung).step_by(TENANTS).map(hung_host);
-            let hung = of_tenant.map(|host| format!("http://{host}:{port}/hung"));
-            let good = format!("http://{}:{port}/good", good_host(n));
-            for url in hung.chain([good]) {
-                let body = json!({ "url": url, "events": ["task.completed"] });
-                let made = tenant.post("/v1/webhooks/endpoints", &body).await;
-                made.expect(201);
+        let hang = |n: usize| format!("http://{}:{port}/hung", hung_host(n));
+        let good = (0..GOOD).map(|n| {
+            let mut urls = vec![format!("http://{}:{port}/good", good_host(n))];
+            if let Hung::OfTheSame(count) = hung {
+                urls.extend((n..count).step_by(GOOD).map(hang));
             }
-            tenants.push(tenant);
-        }
+            (format!("good-{n}"), urls)
+        });
+        let others: Vec<_> = match hung {
+            Hung::OfOthers(0) => (0..MUTE).map(|n| (format!("mute-{n}"), vec![])).collect(),
+            Hung::OfOthers(count) => (0..count)
+                .map(|n| (format!("hung-{n}"), vec![hang(n)]))
+                .collect(),
+            Hung::OfTheSame(_) => Vec::new(),
+        };
+        let good = tenants(&rig, good.collect()).await;
+        let others = tenants(&rig, others).await;
         Self {
             rig,
-            tenants,
+            good,
+            others,
             arrivals,
             _receivers: receivers,
         }
     }
+}
+
+/// Makes tenants with endpoints at these addresses.
+async fn tenants(rig: &Rig, wanted: Vec<(String, Vec<String>)>) -> Vec<Tenant> {
+    let make = async |(id, urls): (String, Vec<String>)| {
+        let tenant = rig.admin.tenant(&id, "1000000").await;
+        for url in urls {
+            let body = json!({ "url": url, "events": ["task.completed"] });
+            let made = tenant.post("/v1/webhooks/endpoints", &body).await;
+            made.expect(201);
+        }
+        tenant
+    };
+    let making = futures::stream::iter(wanted).map(make);
+    making.buffer_unordered(AT_ONCE).collect().await
 }

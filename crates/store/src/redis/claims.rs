@@ -231,3 +231,29 @@ fn divided(room: Room, shards: &[(Shard, NextDue)], now: Timestamp) -> Vec<Room>
     }
     rooms
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_divided_among_the_shards_in_which_something_is_due_lane_by_lane() {
+        let at = |seconds: i64| Some(Timestamp::from_seconds(seconds));
+        let shard = |number, good, suspect| (Shard(number), NextDue { good, suspect });
+        let shards = [
+            shard(0, at(1), None),
+            shard(1, at(2), at(3)),
+            shard(2, at(3), at(9)),
+            shard(3, None, None),
+        ];
+        let room = Room {
+            good: 8,
+            suspect: 5,
+        };
+        let parts: Vec<_> = divided(room, &shards, Timestamp::from_seconds(4))
+            .iter()
+            .map(|part| (part.good, part.suspect))
+            .collect();
+        assert_eq!(parts, [(3, 0), (3, 5), (2, 0), (0, 0)]);
+    }
+}
