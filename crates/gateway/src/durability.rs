@@ -148,6 +148,7 @@ mod tests {
         };
         Durability {
             gaps: kinds.iter().map(gap).collect(),
+            ..Durability::default()
         }
     }
 

@@ -1,18 +1,22 @@
 //! What the store's set-up can lose, told honestly.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// What the store can promise about what it said was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Durability {
     /// What it can't promise; none of it is a promise kept.
     pub gaps: Vec<Gap>,
+    /// Which life of each primary answered, by its address: another one when it was started again, or when
+    /// another server took over. Empty where not every primary said it.
+    pub lives: BTreeMap<String, String>,
 }
 
 impl Durability {
     /// Nothing that was answered is lost by the end of a process or the loss of power.
     pub fn guaranteed() -> Self {
-        Self { gaps: Vec::new() }
+        Self::default()
     }
 
     /// Whether the promise is whole: no gap that can lose something, or that hides whether it can.

@@ -230,7 +230,7 @@ impl Store {
     pub async fn look_back(&self, durability: &Durability) -> Result<(), StoreError> {
         match &self.engine {
             Engine::Embedded(_) => Ok(()),
-            Engine::Redis(engine) => engine.look_back(durability.is_guaranteed()).await,
+            Engine::Redis(engine) => engine.look_back(durability).await,
         }
     }
 

@@ -11,7 +11,8 @@ use tokio::sync::watch;
 
 use super::Redis;
 use super::key::{Layout, Shard};
-use super::reply::{bytes, number, text};
+use super::reply::number;
+use crate::durability::Durability;
 use crate::error::StoreError;
 
 /// What was seen of the store's past.
@@ -19,8 +20,8 @@ use crate::error::StoreError;
 pub(super) struct Past {
     /// The highest sequence of each shard.
     highest: Vec<AtomicI64>,
-    /// The replication id of each primary.
-    servers: Mutex<BTreeMap<String, String>>,
+    /// Which life of each primary answered last.
+    lives: Mutex<BTreeMap<String, String>>,
     /// Counts how often the store went back.
     back: watch::Sender<u64>,
 }
@@ -29,7 +30,7 @@ impl Past {
     pub(super) fn new(layout: Layout) -> Self {
         Self {
             highest: layout.all().map(|_| AtomicI64::new(0)).collect(),
-            servers: Mutex::default(),
+            lives: Mutex::default(),
             back: watch::Sender::new(0),
         }
     }
@@ -71,9 +72,9 @@ impl Redis {
         self.past.back.subscribe()
     }
 
-    /// Looks whether what answers now is what answered before: after each new connection. `lossless` when
-    /// the set-up can't lose what it answered, so that another server has all the same.
-    pub(crate) async fn look_back(&self, lossless: bool) -> Result<(), StoreError> {
+    /// Looks whether what answers now is what answered before: after each new connection, with what was just
+    /// read of the set-up. One that can't lose what it answered has it all also on another server.
+    pub(crate) async fn look_back(&self, durability: &Durability) -> Result<(), StoreError> {
         let reads = self.layout.all().map(|shard| {
             let mut read = redis::cmd("GET");
             read.arg(shard.sequence());
@@ -97,38 +98,33 @@ impl Redis {
                 self.past.got(shard, now.saturating_sub(1), now);
             }
         }
-        self.look_at_servers(lossless).await
+        self.look_at_lives(durability);
+        Ok(())
     }
 
-    async fn look_at_servers(&self, lossless: bool) -> Result<(), StoreError> {
-        let mut info = redis::cmd("INFO");
-        info.arg("replication");
-        let mut known = BTreeMap::new();
-        for (server, info) in self.link.each_primary(&info).await? {
-            let info = text(bytes(info?)?)?;
-            let id = info
-                .lines()
-                .find_map(|line| line.strip_prefix("master_replid:"));
-            known.insert(server, id.unwrap_or_default().trim().to_owned());
+    fn look_at_lives(&self, durability: &Durability) {
+        // Nobody answered: it is looked at when somebody does.
+        if durability.lives.is_empty() {
+            return;
         }
         let before = {
-            let mut servers = self
+            let mut lives = self
                 .past
-                .servers
+                .lives
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *servers, known.clone())
+            std::mem::replace(&mut *lives, durability.lives.clone())
         };
-        let ids = |servers: &BTreeMap<String, String>| {
-            let mut ids: Vec<String> = servers.values().cloned().collect();
+        let ids = |lives: &BTreeMap<String, String>| {
+            let mut ids: Vec<String> = lives.values().cloned().collect();
             ids.sort_unstable();
             ids
         };
-        if !lossless && !before.is_empty() && ids(&before) != ids(&known) {
+        let others = !before.is_empty() && ids(&before) != ids(&durability.lives);
+        if others && !durability.is_guaranteed() {
             tracing::error!("another server, or one that was started again, answers for the store");
             self.past.went_back();
         }
-        Ok(())
     }
 
     /// The tasks that this replica wrote last and the store has no more: they can be made again.

@@ -1,6 +1,6 @@
 //! Reads from Redis what its set-up promises: every primary is asked what it does with what it is told.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use redis::Value;
 
@@ -28,10 +28,12 @@ pub(crate) async fn check(link: &Link, wait_aof: bool) -> Durability {
         (Err(error), _) | (_, Err(error)) => {
             return Durability {
                 gaps: vec![unreachable(&error)],
+                lives: BTreeMap::new(),
             };
         }
     };
     let config: HashMap<String, _> = config.into_iter().collect();
+    let mut lives = Some(BTreeMap::new());
     for (server, info) in info {
         let seen = Seen {
             info: info.map(|info| lines(&info)),
@@ -43,6 +45,11 @@ pub(crate) async fn check(link: &Link, wait_aof: bool) -> Durability {
             fails_over: link.fails_over(),
             wait_aof,
         };
+        // Of some alone it would look as if the others were gone.
+        lives = lives.zip(seen.life()).map(|(mut lives, life)| {
+            lives.insert(server.clone(), life);
+            lives
+        });
         gaps.extend(seen.gaps().into_iter().map(|(kind, seen)| Gap {
             kind,
             server: Some(server.clone()),
@@ -56,7 +63,10 @@ pub(crate) async fn check(link: &Link, wait_aof: bool) -> Durability {
             seen: "replicas follow with a delay".to_owned(),
         });
     }
-    Durability { gaps }
+    Durability {
+        gaps,
+        lives: lives.unwrap_or_default(),
+    }
 }
 
 fn settings() -> redis::Cmd {
@@ -77,6 +87,11 @@ struct Seen {
 }
 
 impl Seen {
+    /// The replication id: a new one with each start.
+    fn life(&self) -> Option<String> {
+        self.info.as_ref().ok()?.get("master_replid").cloned()
+    }
+
     fn gaps(&self) -> Vec<(GapKind, String)> {
         let info = match &self.info {
             Ok(info) => info,
