@@ -9,6 +9,7 @@ use std::fmt;
 use std::iter::Sum;
 use std::str::FromStr;
 
+use minicbor::{Decode, Encode};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -26,10 +27,23 @@ const SCALE: usize = 6;
 ///
 /// Stored (serde) as the integer; on the wire use [`Decimal`].
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    Encode,
+    Decode,
 )]
 #[serde(transparent)]
-pub struct Credits(i64);
+#[cbor(transparent)]
+pub struct Credits(#[n(0)] i64);
 
 impl Credits {
     /// Nothing.

@@ -3,6 +3,7 @@
 //! EvoLink's errors are `{"error":{"message","type","code"?}}`. Ours always have a `code`, from this
 //! list; a code that EvoLink itself sent passes through as it is. HTTP statuses are not known here.
 
+use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 macro_rules! codes {
@@ -145,17 +146,22 @@ impl Fault {
 }
 
 /// A refusal as a client got it, kept with the task: EvoLink's error object or our own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct Refusal {
     /// The HTTP status that it was answered with.
+    #[n(0)]
     pub status: u16,
     /// `error.type`.
+    #[n(1)]
     pub kind: String,
     /// `error.code`.
+    #[n(2)]
     pub code: String,
     /// `error.message`.
+    #[n(3)]
     pub message: String,
     /// Seconds to wait before another try, where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[n(4)]
     pub retry_after: Option<u32>,
 }

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -19,28 +20,38 @@ use crate::{Credits, EndpointId, EventId, TaskId, TenantId, Timestamp, view};
 pub use target::{DeliveryId, InvalidTarget, Target};
 
 /// The kinds of events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode,
+)]
+#[cbor(index_only)]
 pub enum EventKind {
     /// The task is done.
     #[serde(rename = "task.completed")]
+    #[n(0)]
     TaskCompleted,
     /// The task ended without a result, whatever the reason.
     #[serde(rename = "task.failed")]
+    #[n(1)]
     TaskFailed,
     /// The task was cancelled.
     #[serde(rename = "task.cancelled")]
+    #[n(2)]
     TaskCancelled,
     /// EvoLink deletes the task's results soon, and nobody seems to have them.
     #[serde(rename = "task.expiring")]
+    #[n(3)]
     TaskExpiring,
     /// The tenant's balance fell below its own threshold.
     #[serde(rename = "credits.low")]
+    #[n(4)]
     CreditsLow,
     /// An endpoint of the tenant's said that it is gone, and gets nothing any more.
     #[serde(rename = "endpoint.disabled")]
+    #[n(5)]
     EndpointDisabled,
     /// Somebody tries an endpoint. Nobody subscribes to it: it goes to that endpoint alone.
     #[serde(rename = "endpoint.test")]
+    #[n(6)]
     EndpointTest,
 }
 

@@ -1,6 +1,8 @@
 //! Names of things. Each is a type of its own, checked once where it enters, so that no text from a
 //! request can become part of a key in the store by accident.
 
+mod packed;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -52,6 +54,26 @@ macro_rules! id {
         impl From<$name> for String {
             fn from(id: $name) -> Self {
                 id.0.into()
+            }
+        }
+
+        impl<C> minicbor::Encode<C> for $name {
+            fn encode<W: minicbor::encode::Write>(
+                &self,
+                encoder: &mut minicbor::Encoder<W>,
+                _: &mut C,
+            ) -> Result<(), minicbor::encode::Error<W::Error>> {
+                packed::write(&self.0, encoder)
+            }
+        }
+
+        impl<'b, C> minicbor::Decode<'b, C> for $name {
+            fn decode(
+                decoder: &mut minicbor::Decoder<'b>,
+                _: &mut C,
+            ) -> Result<Self, minicbor::decode::Error> {
+                let text = packed::read(decoder)?;
+                text.parse().map_err(minicbor::decode::Error::custom)
             }
         }
 
@@ -200,6 +222,22 @@ impl TaskId {
     }
 }
 
+/// A task's id without what all of them begin with: what is left of it in places that many tasks share.
+impl TaskId {
+    /// The seconds and the random letters, without the dash.
+    pub fn short(&self) -> String {
+        let id = self.as_str();
+        let (seconds, letters) = (id.get(13..23), id.get(24..));
+        [seconds, letters].map(Option::unwrap_or_default).concat()
+    }
+
+    /// The id of which `short` is left.
+    pub fn from_short(short: &str) -> Result<Self, InvalidId> {
+        let (seconds, letters) = short.split_at_checked(10).unwrap_or((short, ""));
+        format!("task-unified-{seconds}-{letters}").parse()
+    }
+}
+
 impl KeyId {
     /// A new key id.
     pub fn mint(random: u128) -> Self {
@@ -298,6 +336,7 @@ mod tests {
         fn minted_ids_parse(millis in -1_i64..20_000_000_000_000, random: u128) {
             let id = TaskId::mint(Timestamp::from_millis(millis), random);
             prop_assert_eq!(id.as_str().parse::<TaskId>().unwrap(), id.clone());
+            prop_assert_eq!(TaskId::from_short(&id.short()), Ok(id.clone()));
             let event = EventId::of_task(&id, "task.completed");
             prop_assert!(event.as_str().parse::<EventId>().is_ok());
             prop_assert!(KeyId::mint(random).as_str().parse::<KeyId>().is_ok());

@@ -7,42 +7,55 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
 use crate::{Credits, TaskId, Timestamp};
 
 /// What an entry does to the account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Posting {
     /// An admin granted credits (or took some back, when negative).
+    #[n(0)]
     Granted {
         /// More (or less) of `granted` and `available`.
+        #[n(0)]
         amount: Credits,
     },
     /// A task's hold was taken.
+    #[n(1)]
     Held {
         /// The estimate.
+        #[n(0)]
         amount: Credits,
     },
     /// A task's hold moved to what EvoLink reserved.
+    #[n(2)]
     Moved {
         /// The hold before.
+        #[n(0)]
         from: Credits,
         /// The hold from now on.
+        #[n(1)]
         to: Credits,
     },
     /// A task ended and is paid.
+    #[n(3)]
     Settled {
         /// What the tenant pays.
+        #[n(0)]
         charged: Credits,
         /// The rest of the hold, given back.
+        #[n(1)]
         released: Credits,
     },
     /// A task ended and is not paid.
+    #[n(4)]
     Released {
         /// The whole hold, given back.
+        #[n(0)]
         amount: Credits,
     },
 }

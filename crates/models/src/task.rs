@@ -9,6 +9,7 @@
 //!
 //! What moves a task along, and what that does to the tenant's account, is in [`crate::life`].
 
+use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use crate::note::Why;
@@ -16,14 +17,20 @@ use crate::quota::Starts;
 use crate::{Credits, KeyId, Refusal, TaskId, TenantId, Timestamp, UpstreamId};
 
 /// What a task makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode,
+)]
 #[serde(rename_all = "snake_case")]
+#[cbor(index_only)]
 pub enum MediaKind {
     /// `/v1/videos/generations`
+    #[n(0)]
     Video,
     /// `/v1/images/generations`
+    #[n(1)]
     Image,
     /// `/v1/audios/generations`
+    #[n(2)]
     Audio,
 }
 
@@ -57,78 +64,105 @@ impl MediaKind {
 }
 
 /// What was asked for, as far as the gateway needs it after the submit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct Spec {
     /// What is made.
+    #[n(0)]
     pub kind: MediaKind,
     /// The model's name.
+    #[n(1)]
     pub model: String,
     /// Seconds of video or audio, where the model has a duration.
+    #[n(2)]
     pub duration: Option<u32>,
     /// `720p` and the like, where the model has qualities.
+    #[n(3)]
     pub quality: Option<String>,
     /// The catalogue's `estimated_time`, in seconds, as EvoLink would show it.
+    #[n(4)]
     pub estimated_time: u32,
     /// The shortest time in which such a task ends, in seconds: when the first read is worth while.
+    #[n(5)]
     pub shortest: u32,
     /// The longest usual time, in seconds: after it, reads become rarer.
+    #[n(6)]
     pub longest: u32,
     /// The catalogue's billing rule, for the pending task that the gateway makes up itself.
+    #[n(7)]
     pub billing_rule: String,
 }
 
 /// Who submitted.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, Encode, Decode)]
 pub struct Author {
     /// The gateway's key, when it was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[n(0)]
     pub key: Option<KeyId>,
     /// The tenant's user, where the credential names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[n(1)]
     pub user: Option<String>,
 }
 
 /// Where a task stands. The data of a variant exists only while the task is in it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum State {
     /// Not at EvoLink; waits to be sent (again).
+    #[n(0)]
     Queued {
         /// When it will be sent.
+        #[n(0)]
         until: Timestamp,
     },
     /// On its way to EvoLink: from the hold until an answer.
+    #[n(1)]
     Submitting {
         /// Nothing is sent after this; a sender that comes too late must renew first.
+        #[n(0)]
         not_after: Timestamp,
     },
     /// Sent, and whether EvoLink has it is not known. Never sent again blindly.
+    #[n(2)]
     Unknown {
         /// Since when.
+        #[n(0)]
         since: Timestamp,
         /// When it is given up as lost.
+        #[n(1)]
         until: Timestamp,
         /// What came instead of an answer.
+        #[n(2)]
         why: Why,
     },
     /// EvoLink has it and has not begun.
+    #[n(3)]
     Pending,
     /// EvoLink works on it.
+    #[n(4)]
     Processing,
     /// Done and settled.
+    #[n(5)]
     Completed,
     /// Ended without a result; released.
+    #[n(6)]
     Failed,
     /// Cancelled; released.
+    #[n(7)]
     Cancelled,
     /// EvoLink (or the gateway, before sending) said no; released.
+    #[n(8)]
     Rejected {
         /// What the client got, or reads now.
+        #[n(0)]
         refusal: Refusal,
     },
     /// Was unknown until its deadline; released.
+    #[n(9)]
     Lost,
     /// Was at EvoLink and unfinished at its deadline; released.
+    #[n(10)]
     Expired,
 }
 
@@ -195,12 +229,14 @@ pub struct Lease {
 }
 
 /// What a callback of EvoLink's hinted, until a read has settled it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct Hint {
     /// The id that the callback's body named: unproven.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[n(0)]
     pub upstream: Option<UpstreamId>,
     /// Looks that found no end since the hint.
+    #[n(1)]
     pub reads: u32,
 }
 

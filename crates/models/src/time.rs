@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 /// A span in milliseconds.
@@ -9,10 +10,23 @@ pub type Millis = i64;
 
 /// A point in time: milliseconds since the Unix epoch, on the store's clock.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    Encode,
+    Decode,
 )]
 #[serde(transparent)]
-pub struct Timestamp(i64);
+#[cbor(transparent)]
+pub struct Timestamp(#[n(0)] i64);
 
 impl Timestamp {
     /// From milliseconds since the Unix epoch.

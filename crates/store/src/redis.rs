@@ -20,6 +20,7 @@ mod dump;
 pub(crate) mod durability;
 mod endpoints;
 mod import;
+mod journal;
 mod key;
 mod keys;
 mod leave;
@@ -31,6 +32,7 @@ mod plan;
 mod query;
 mod reply;
 mod script;
+mod stored;
 mod submit;
 mod turn;
 pub(crate) mod url;
@@ -53,10 +55,13 @@ use crate::error::StoreError;
 use crate::record::{KeyRecord, Tenant};
 use key::Layout;
 use link::{Link, Script};
-use pack::{Stored, corrupt};
+use pack::corrupt;
 use plan::Arguments;
 use reply::Reply;
+use stored::Stored;
 
+/// The format of what is in the store; what is in another one is left alone.
+const FORMAT: &str = "2";
 /// How many records are read in one round trip.
 const CHUNK: usize = 500;
 /// How long after it was made a mutation may still be applied.
@@ -161,14 +166,20 @@ impl Redis {
 
     /// The store is laid out once; another number of shards would not find what is there.
     async fn check_layout(&self) -> Result<(), StoreError> {
-        let own = format!("1 {}", self.layout.shards);
+        let own = format!("{FORMAT} {}", self.layout.shards);
         let mut set = redis::cmd("SET");
         set.arg(key::layout()).arg(&own).arg("NX").arg("GET");
         let there = reply::maybe(self.link.command(set).await?)?;
         match there {
             Some(there) if there != own.as_bytes() => {
                 let there = String::from_utf8_lossy(&there).into_owned();
-                let shards = there.split(' ').nth(1).unwrap_or("another number of");
+                let (format, shards) = there.split_once(' ').unwrap_or((there.as_str(), "other"));
+                if format != FORMAT {
+                    return Err(corrupt(format_args!(
+                        "its records are in format {format}, this version of Evogate knows format {FORMAT}: \
+                         export it with the version that wrote it, and import it into an empty one"
+                    )));
+                }
                 Err(corrupt(format_args!(
                     "it has {shards} shards, store.shards says {}: the number changes only by export and import",
                     self.layout.shards

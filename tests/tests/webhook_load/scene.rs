@@ -142,7 +142,7 @@ impl Scene {
         let others: Vec<_> = match hung {
             Hung::OfOthers(0) => (0..MUTE).map(|n| (format!("mute-{n}"), vec![])).collect(),
             Hung::OfOthers(count) => (0..count)
-                .map(|n| (format!("hung-{n}"), vec![hang(n)]))
+                .map(|n| (format!("hung-{n}"), vec![hanging(n)]))
                 .collect(),
             Hung::OfTheSame(_) => Vec::new(),
         };

@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::Redis;
 use super::audit::entry;
+use super::journal::pack_entry;
 use super::key::Admins;
 use super::pack::{AccountRecord, decode, encode, flags, number, pack, threshold};
 use super::plan::Arguments;
@@ -227,7 +228,7 @@ impl Redis {
                     ]),
                     idempotency_key.clone().unwrap_or_default().into_bytes(),
                     encode(&record)?,
-                    encode(&Entry {
+                    pack_entry(&Entry {
                         seq: 0,
                         at: now,
                         posting: Posting::Granted { amount },

@@ -4,12 +4,13 @@ use evogate_models::task::Task;
 use evogate_models::{Millis, TaskId, TenantId, Timestamp};
 
 use super::Redis;
-use super::key::Shard;
+use super::key::{self, Shard};
 use super::link;
-use super::pack::{Stored, corrupt, pack};
+use super::pack::{corrupt, pack};
 use super::plan::Arguments;
 use super::reply::{self, texts};
 use super::script;
+use super::stored::Stored;
 use crate::error::StoreError;
 
 impl Redis {
@@ -97,9 +98,11 @@ impl Redis {
             self.heard_time(reply.number()?);
             return Ok(Vec::new());
         }
+        let mut parts = reply.all()?.into_iter();
         let mut claimed = Vec::new();
-        for task in reply.all()? {
-            let stored = Stored::unpack(&task)?;
+        while let (Some(member), Some(record)) = (parts.next(), parts.next()) {
+            let (tenant, id) = task_of(&member)?;
+            let stored = Stored::unpack(&tenant, &id, &record)?;
             claimed.push(stored.task.clone());
             self.remember(stored);
         }
@@ -153,13 +156,8 @@ impl Redis {
 
 /// The task that a member of a due set stands for.
 pub(super) fn task_of(member: &[u8]) -> Result<(TenantId, TaskId), StoreError> {
-    let member = std::str::from_utf8(member).map_err(corrupt)?;
-    let mut parts = member.split('\0');
-    let (Some(tenant), Some(id)) = (parts.next(), parts.next()) else {
-        return Err(corrupt("a member of a due set"));
-    };
-    Ok((
-        tenant.parse().map_err(corrupt)?,
-        id.parse().map_err(corrupt)?,
-    ))
+    let (_letter, name) = member
+        .split_last()
+        .ok_or_else(|| corrupt("a member of a due set"))?;
+    key::owner(name)
 }

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use evogate_models::delivery::Lane;
 use evogate_models::idempotency;
-use evogate_models::{KeyId, TaskId, TenantId, Timestamp};
+use evogate_models::{KeyId, TenantId, Timestamp};
 
 use super::Redis;
 use super::deliveries::delivery_id;
 use super::due::task_of;
-use super::pack::{corrupt, decode, unpack, unpack_queue, usage};
+use super::key;
+use super::pack::{corrupt, decode, unpack_queue};
 use super::reply::{bytes, pairs, text, texts};
+use super::stored::unpack_lead;
 use crate::dump::Dump;
 use crate::error::StoreError;
 use crate::outbox::Cursor;
@@ -64,12 +66,9 @@ impl Redis {
         for key in self.keys(id).await? {
             dump.keys.insert((id.clone(), key.id.clone()), key);
         }
-        let mut counted = redis::cmd("HGETALL");
-        counted.arg(place.usage());
-        for (field, counted) in pairs(self.link.command(counted).await?)? {
-            let field = text(field)?;
-            if !field.starts_with("v:") {
-                dump.usage.insert((id.clone(), field), usage(&counted)?);
+        for (name, counted) in self.counted(id).await? {
+            if let Some(usage) = counted.usage {
+                dump.usage.insert((id.clone(), name), usage);
             }
         }
         for ((day, name), sums) in self.sums(id, 0, Day::MAX).await? {
@@ -162,55 +161,39 @@ impl Redis {
                 bytes(self.link.command(read).await?)
             };
             if let Some(digest) = key.strip_prefix(b"eg:k:") {
-                let owner: (TenantId, KeyId) = owner(value.await?)?;
-                dump.digests.insert(digest.to_vec(), owner);
+                dump.digests.insert(digest.to_vec(), owner(value.await?)?);
             } else if let Some(id) = key.strip_prefix(b"eg:up:") {
                 let id = text(id.to_vec())?.parse().map_err(corrupt)?;
-                let owner: (TenantId, TaskId) = owner(value.await?)?;
-                dump.upstreams.insert(id, owner);
+                dump.upstreams.insert(id, key::owner(&value.await?)?);
             } else if let Some((kind, tenant, name)) = parts(&key) {
                 let name = (
                     tenant.parse::<TenantId>().map_err(corrupt)?,
                     name.to_owned(),
                 );
-                let until = |stored: &[u8]| -> Result<Option<Timestamp>, StoreError> {
-                    let [until] = unpack::<1>(stored)?;
-                    Ok((until != -1).then(|| Timestamp::from_millis(until)))
-                };
                 if kind == 'q' {
                     let target = name.1.parse().map_err(corrupt)?;
                     dump.queues
                         .insert((name.0, target), unpack_queue(&value.await?)?);
-                } else if kind == 'i' {
-                    let stored = text_after(&value.await?, until)?;
-                    let (until, rest) = stored;
-                    let (task, fingerprint) = rest.split_at_checked(32).unwrap_or((&rest, ""));
+                    continue;
+                }
+                let (until, task) = unpack_lead(&value.await?)?;
+                if kind == 'i' {
+                    let leads_to = dump.tasks.get(&(name.0.clone(), task.clone()));
+                    let leads_to = leads_to.ok_or_else(|| corrupt("a key that leads nowhere"))?;
                     let record = idempotency::KeyRecord {
-                        fingerprint: fingerprint.to_owned(),
-                        task: task.parse().map_err(corrupt)?,
+                        fingerprint: leads_to.fingerprint.clone(),
+                        task,
                         until,
                     };
                     dump.idempotency.insert(name, record);
                 } else {
-                    let (until, task) = text_after(&value.await?, until)?;
-                    let record = idempotency::RepeatRecord {
-                        task: task.parse().map_err(corrupt)?,
-                        until,
-                    };
+                    let record = idempotency::RepeatRecord { task, until };
                     dump.repeats.insert(name, record);
                 }
             }
         }
         Ok(())
     }
-}
-
-fn text_after<T>(
-    stored: &[u8],
-    head: impl Fn(&[u8]) -> Result<T, StoreError>,
-) -> Result<(T, String), StoreError> {
-    let rest = stored.get(8..).unwrap_or_default().to_vec();
-    Ok((head(stored)?, text(rest)?))
 }
 
 /// Kind, tenant and name of the key of an idempotency key or a repeat.
@@ -227,10 +210,10 @@ fn parts(key: &[u8]) -> Option<(char, &str, &str)> {
     }
 }
 
-fn owner<T: std::str::FromStr>(stored: Vec<u8>) -> Result<(TenantId, T), StoreError> {
+fn owner(stored: Vec<u8>) -> Result<(TenantId, KeyId), StoreError> {
     let owner = text(stored)?;
-    let wrong = || corrupt("an owner");
+    let wrong = || corrupt("the owner of a key");
     let (tenant, name) = owner.split_once('/').ok_or_else(wrong)?;
     let tenant = tenant.parse().map_err(corrupt)?;
-    Ok((tenant, name.parse().map_err(|_| wrong())?))
+    Ok((tenant, name.parse().map_err(corrupt)?))
 }

@@ -2,6 +2,8 @@
 //! yet; the account comes last, by a script, and makes the tenant be there. When its tasks are due is
 //! written after that, so that no worker finds a task without an account.
 
+use std::collections::BTreeMap;
+
 use evogate_models::Credits;
 use evogate_models::delivery::Queue;
 use evogate_models::event::Target;
@@ -10,16 +12,21 @@ use redis::Cmd;
 use serde_json::Value as Json;
 
 use super::audit::entry;
+use super::journal::{pack_entry, pack_notes};
 use super::key::{Admins, Place, digest, importing, upstream};
-use super::pack::{encode, flags, number, or_none, pack, pack_queue, pack_usage, state, threshold};
-use super::plan::{Arguments, second};
+use super::pack::{
+    Counted, encode, flags, number, or_none, pack, pack_queue, pack_usage, threshold,
+};
+use super::plan::{Arguments, letter};
 use super::reply::{maybe, number as int};
+use super::stored::{pack_lead, whole};
+use super::usage::pack_sums;
 use super::{CHUNK, Redis, script};
 use crate::audit::Actor;
 use crate::error::{ImportError, StoreError};
 use crate::facts::tenant_facts;
-use crate::ledger::{DaySums, TaskRecord, TenantBooks};
-use crate::rule::is_unbound;
+use crate::ledger::{TaskRecord, TenantBooks};
+use crate::usage::BETWEEN;
 
 /// How long what is forgotten at a time is kept on, in milliseconds, as `keep_until` in `lua/apply.lua`.
 const KEPT_ON: i64 = 86_400_000;
@@ -163,8 +170,7 @@ impl Redis {
             .arg(place.index())
             .arg(place.keys())
             .arg(place.endpoints())
-            .arg(place.usage())
-            .arg(place.users())
+            .arg(place.counted_names())
             .arg(place.grants());
         if int(self.link.command(look).await?)? == 0 {
             return Ok(());
@@ -206,10 +212,6 @@ fn access(batch: &mut Batch, place: Place<'_>, books: &TenantBooks) -> Result<()
         }
         let id = key.id.as_str().as_bytes().to_vec();
         batch.put("HSET", &[place.keys(), id, encode(key)?]);
-        let cap = key.credit_cap.map_or(-1, Credits::micro);
-        let field = format!("v:{}", key.id).into_bytes();
-        let validity = pack(&[or_none(key.expires), cap]);
-        batch.put("HSET", &[place.usage(), field, validity]);
     }
     for endpoint in &books.endpoints {
         let id = endpoint.id.as_str().as_bytes().to_vec();
@@ -233,10 +235,7 @@ fn journal(batch: &mut Batch, place: Place<'_>, books: &TenantBooks) -> Result<(
     for entries in books.entries.chunks(CHUNK) {
         let mut args = vec![place.journal()];
         for entry in entries {
-            let mut entry = entry.clone();
-            // Its place in the list says it.
-            entry.seq = 0;
-            args.push(encode(&entry)?);
+            args.push(pack_entry(entry)?);
         }
         batch.put("RPUSH", &args);
     }
@@ -249,40 +248,41 @@ fn counters(batch: &mut Batch, place: Place<'_>, books: &TenantBooks) -> Result<
         let key = grant.key.clone().into_bytes();
         batch.put("HSET", &[place.grants(), key, encode(&grant.grant)?]);
     }
-    for counted in &books.usage {
-        let name = counted.name.clone().into_bytes();
-        batch.put("HSET", &[place.usage(), name, pack_usage(&counted.usage)]);
+    for (name, counted) in counted(books) {
+        batch.put("SET", &[place.counted(&name), counted.pack()]);
+        batch.put("SADD", &[place.counted_names(), name.into_bytes()]);
     }
-    for sums in &books.days {
-        day(batch, place, sums);
-    }
-    for seen in &books.users {
-        let user = seen.user.clone().into_bytes();
-        let (first, last) = (seen.first_seen.millis(), seen.last_seen.millis());
-        let seen = pack(&[first, last, number(seen.submitted)]);
-        batch.put("HSET", &[place.users(), user, seen]);
+    for of in &books.days {
+        let row = format!("{}{BETWEEN}{}", of.day, of.name);
+        batch.put("SET", &[place.day_row(&row), pack_sums(&of.sums)]);
+        batch.put("SADD", &[place.day_rows(of.day), row.into_bytes()]);
     }
     Ok(())
 }
 
-fn day(batch: &mut Batch, place: Place<'_>, of: &DaySums) {
-    let sums = of.sums;
-    let mut args = vec![place.sums(of.day)];
-    for (what, count) in [
-        ('s', number(sums.submitted)),
-        ('c', number(sums.completed)),
-        ('f', number(sums.failed)),
-        ('x', number(sums.cancelled)),
-        ('m', sums.charged.micro()),
-    ] {
-        if count != 0 {
-            args.push(format!("{}\u{1f}{}\u{1f}{what}", of.day, of.name).into_bytes());
-            args.push(count.to_string().into_bytes());
-        }
+/// What is counted for users and keys: usages, when users were seen, until when keys are valid.
+fn counted(books: &TenantBooks) -> BTreeMap<String, Counted> {
+    let none = Counted {
+        usage: None,
+        valid: None,
+        seen: [0; 3],
+    };
+    let mut all: BTreeMap<String, Counted> = BTreeMap::new();
+    for counted in &books.usage {
+        let entry = all.entry(counted.name.clone()).or_insert(none);
+        entry.usage = Some(counted.usage);
     }
-    if args.len() > 1 {
-        batch.put("HSET", &args);
+    for seen in &books.users {
+        let (first, last) = (seen.first_seen.millis(), seen.last_seen.millis());
+        let entry = all.entry(format!("u:{}", seen.user)).or_insert(none);
+        entry.seen = [first, last, number(seen.submitted)];
     }
+    for key in &books.keys {
+        let cap = key.credit_cap.map_or(-1, Credits::micro);
+        let entry = all.entry(format!("k:{}", key.id)).or_insert(none);
+        entry.valid = Some([or_none(key.expires), cap]);
+    }
+    all
 }
 
 fn task(
@@ -292,40 +292,18 @@ fn task(
     version: i64,
 ) -> Result<(), StoreError> {
     let task = &record.task;
-    let (lease_fence, lease_until) = task.lease.map_or((-1, -1), |lease| {
-        (number(lease.fence), lease.until.millis())
-    });
-    let mut stored = pack(&[
-        version,
-        0,
-        or_none(task.due),
-        number(task.fence),
-        lease_fence,
-        lease_until,
-        or_none(task.refreshed),
-        -1,
-        state(task),
-    ]);
-    stored.extend(encode(task)?);
-    batch.put_new(place.task(&task.id), stored);
-    let rest = task.id.as_str().rsplit('-').next().unwrap_or_default();
-    let second = second(task).to_string().into_bytes();
-    batch.put("ZADD", &[place.index(), second, rest.as_bytes().to_vec()]);
-    if !record.notes.is_empty() {
-        let mut args = vec![place.notes(&task.id)];
-        for note in &record.notes {
-            args.push(encode(note)?);
-        }
-        batch.put("RPUSH", &args);
-    }
+    let notes = pack_notes(&task.id, &record.notes)?;
+    batch.put_new(place.task(&task.id), whole(task, version, &notes)?);
+    let short = task.id.short().into_bytes();
+    let (second, letters) = short
+        .split_at_checked(10)
+        .unwrap_or((short.as_slice(), &[]));
+    batch.put("ZADD", &[place.index(), second.into(), letters.into()]);
     if let Some(id) = &task.upstream {
         batch.put_new(upstream(id), place.owner(&task.id));
     }
     if let (Some(key), Some(kept)) = (&task.idempotency_key, &record.idempotency) {
-        let mut value = pack(&[or_none(kept.until)]);
-        value.extend_from_slice(kept.task.as_str().as_bytes());
-        value.extend_from_slice(kept.fingerprint.as_bytes());
-        let mut args = vec![place.idempotency(key), value];
+        let mut args = vec![place.idempotency(key), pack_lead(kept.until, &kept.task)];
         if let Some(until) = kept.until {
             let until = until.millis().saturating_add(KEPT_ON);
             args.extend([b"PXAT".to_vec(), until.to_string().into_bytes()]);
@@ -337,8 +315,8 @@ fn task(
 
 fn due(batch: &mut Batch, place: Place<'_>, task: &Task) {
     let Some(due) = task.due else { return };
-    let mut member = place.member(&task.id);
-    member.push(if is_unbound(task) { b'u' } else { b'b' });
+    let mut member = place.owner(&task.id);
+    member.extend(u8::try_from(letter(task)).ok());
     let due = due.millis().to_string().into_bytes();
     batch.put("ZADD", &[place.shard.due(), due, member]);
 }

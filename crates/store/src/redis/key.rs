@@ -4,9 +4,12 @@
 
 use evogate_models::delivery::Lane;
 use evogate_models::event::Target;
+use evogate_models::task::Task;
 use evogate_models::{EventId, TaskId, TenantId, UpstreamId};
 
-use crate::usage::Day;
+use super::pack::corrupt;
+use crate::error::StoreError;
+use crate::usage::{BETWEEN, Day, row_name};
 
 /// Days whose sums share one record.
 pub(super) const BUCKET: Day = 32;
@@ -131,19 +134,7 @@ impl Place<'_> {
 
     /// A task.
     pub(super) fn task(&self, id: &TaskId) -> Vec<u8> {
-        self.key('t', id.as_str())
-    }
-
-    /// What every key of the tenant's tasks begins with.
-    pub(super) fn tasks(&self) -> Vec<u8> {
-        let mut prefix = self.key('t', "");
-        prefix.push(b':');
-        prefix
-    }
-
-    /// A task's timeline.
-    pub(super) fn notes(&self, id: &TaskId) -> Vec<u8> {
-        self.key('n', id.as_str())
+        self.key('t', &id.short())
     }
 
     /// A client's idempotency key.
@@ -151,24 +142,35 @@ impl Place<'_> {
         self.key('i', key)
     }
 
-    /// The last task of a request.
+    /// The last task of a request without such a key.
     pub(super) fn repeat(&self, fingerprint: &str) -> Vec<u8> {
         self.key('r', fingerprint)
     }
 
-    /// What the windows of users and keys have counted, and until when keys are valid.
-    pub(super) fn usage(&self) -> Vec<u8> {
-        self.key('u', "")
+    /// What is counted for a user (`u:` and its name) or a key (`k:` and its id): what their windows have
+    /// counted, when a user was seen, until when a key is valid.
+    pub(super) fn counted(&self, name: &str) -> Vec<u8> {
+        self.key('u', name)
     }
 
-    /// The sums of the days around `day`.
-    pub(super) fn sums(&self, day: Day) -> Vec<u8> {
-        self.key('d', &(day / BUCKET).to_string())
+    /// The names of all for whom something is counted.
+    pub(super) fn counted_names(&self) -> Vec<u8> {
+        self.key('U', "")
     }
 
-    /// The users that were seen.
-    pub(super) fn users(&self) -> Vec<u8> {
-        self.key('s', "")
+    /// The sums of a day for the user, the key and the model of a task.
+    pub(super) fn sums(&self, day: Day, task: &Task) -> Vec<u8> {
+        self.day_row(&format!("{day}{BETWEEN}{}", row_name(task)))
+    }
+
+    /// The sums in the row of this name.
+    pub(super) fn day_row(&self, name: &str) -> Vec<u8> {
+        self.key('d', name)
+    }
+
+    /// The names of the rows of the days around `day`.
+    pub(super) fn day_rows(&self, day: Day) -> Vec<u8> {
+        self.key('D', &(day / BUCKET).to_string())
     }
 
     /// The keys.
@@ -211,14 +213,20 @@ impl Place<'_> {
         self.key('o', &operation.to_string())
     }
 
-    /// The member of the due set for a task, less its last letter.
-    pub(super) fn member(&self, id: &TaskId) -> Vec<u8> {
-        format!("{}\0{id}\0", self.tenant).into_bytes()
-    }
-
-    /// As the owner of one of EvoLink's ids is written.
+    /// A task as the owner of one of EvoLink's ids is written, and, less its last letter, as a member of the
+    /// due set.
     pub(super) fn owner(&self, id: &TaskId) -> Vec<u8> {
-        format!("{}/{id}", self.tenant).into_bytes()
+        format!("{}\0{}", self.tenant, id.short()).into_bytes()
+    }
+}
+
+/// The task that [`Place::owner`] names.
+pub(super) fn owner(text: &[u8]) -> Result<(TenantId, TaskId), StoreError> {
+    let text = std::str::from_utf8(text).map_err(corrupt)?;
+    let parts = text.split_once('\0');
+    match parts.map(|(tenant, short)| (tenant.parse(), TaskId::from_short(short))) {
+        Some((Ok(tenant), Ok(id))) => Ok((tenant, id)),
+        _ => Err(corrupt("the name of a task")),
     }
 }
 

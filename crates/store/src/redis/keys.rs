@@ -185,12 +185,14 @@ impl Redis {
         let now = self.now();
         let record = |key: Option<&KeyRecord>| key.map_or_else(|| Ok(Vec::new()), encode);
         let target = format!("{}/{}", key.tenant, key.id);
+        let name = format!("k:{}", key.id);
         let audit = audit.map(|(action, facts)| entry(by, now, action, target, facts));
         let call = Arguments {
             keys: vec![
                 place.account(),
                 place.keys(),
-                place.usage(),
+                place.counted(&name),
+                place.counted_names(),
                 place.shard.sequence(),
                 place.shard.audit(),
             ],
@@ -204,7 +206,7 @@ impl Redis {
                 key.id.as_str().into(),
                 record(before)?,
                 record(after)?,
-                format!("v:{}", key.id).into_bytes(),
+                name.into_bytes(),
                 audit.transpose()?.unwrap_or_default(),
             ],
         };

@@ -7,9 +7,10 @@ use evogate_models::{TaskId, TenantId, Timestamp};
 
 use super::deliveries::{delivery_id, events_of};
 use super::key::upstream;
-use super::pack::{Stored, corrupt, decode, encode, number, pack};
-use super::plan::{Arguments, second};
-use super::reply::{Reply, maybe, pairs, text, texts};
+use super::pack::{corrupt, decode, encode, number, pack};
+use super::plan::Arguments;
+use super::reply::{Reply, maybe, text, texts};
+use super::stored::Stored;
 use super::{Redis, script};
 use crate::error::StoreError;
 use crate::outbox::Cursor;
@@ -89,23 +90,20 @@ impl Redis {
         let mut args = vec![
             pack(&[
                 stored.version,
-                second(task),
                 task.charged.micro(),
                 task.loss().micro(),
                 i64::from(owned.is_some()),
                 patient.millis(),
             ]),
             task.tenant.as_str().into(),
-            task.id.as_str().into(),
+            task.id.short().into_bytes(),
             place.owner(&task.id),
-            place.member(&task.id),
         ];
         args.extend(events_of(&task.id).map(|event| event.as_str().into()));
         let call = Arguments {
             keys: vec![
                 place.account(),
                 place.task(&task.id),
-                place.notes(&task.id),
                 place.index(),
                 task.idempotency_key
                     .as_deref()
@@ -286,25 +284,29 @@ impl Redis {
         // Buckets before the last two were emptied by the sweeps before.
         let first = oldest.saturating_sub(2 * super::key::BUCKET);
         for day in [first, oldest.saturating_sub(super::key::BUCKET), oldest] {
-            let mut read = redis::cmd("HGETALL");
-            read.arg(place.sums(day));
-            let mut old = redis::cmd("HDEL");
-            old.arg(place.sums(day));
-            let mut rows = std::collections::BTreeSet::new();
-            for (field, _) in pairs(self.link.command(read).await?)? {
-                let name = String::from_utf8_lossy(&field).into_owned();
-                let of = name
-                    .split('\u{1f}')
-                    .next()
-                    .and_then(|day| day.parse::<u32>().ok());
-                if of.is_some_and(|of| of < oldest) && removed.saturating_add(rows.len()) < limit {
-                    rows.insert(name.rsplit_once('\u{1f}').map(|(row, _)| row.to_owned()));
-                    old.arg(field);
+            let mut read = redis::cmd("SMEMBERS");
+            read.arg(place.day_rows(day));
+            let names = texts(self.link.command(read).await?)?;
+            let mut old = Vec::new();
+            for name in names {
+                let name = text(name)?;
+                let of = name.split(usage::BETWEEN).next();
+                let of: Option<u32> = of.and_then(|day| day.parse().ok());
+                if of.is_some_and(|of| of < oldest) && removed < limit {
+                    removed = removed.saturating_add(1);
+                    old.push(name);
                 }
             }
-            if !rows.is_empty() {
-                self.link.command(old).await?;
-                removed = removed.saturating_add(rows.len());
+            if !old.is_empty() {
+                let mut rows = redis::cmd("DEL");
+                rows.arg(
+                    old.iter()
+                        .map(|name| place.day_row(name))
+                        .collect::<Vec<_>>(),
+                );
+                let mut names = redis::cmd("SREM");
+                names.arg(place.day_rows(day)).arg(old);
+                self.all(vec![rows, names]).await?;
             }
         }
         Ok(removed)

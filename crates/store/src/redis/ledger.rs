@@ -9,10 +9,11 @@ use std::collections::BTreeSet;
 
 use evogate_models::idempotency;
 use evogate_models::task::Task;
-use evogate_models::{TaskId, TenantId, Timestamp};
+use evogate_models::{TaskId, TenantId};
 
-use super::pack::{AccountRecord, corrupt, decode, unpack, usage};
-use super::reply::{maybe, pairs, text, texts};
+use super::pack::{AccountRecord, corrupt, decode};
+use super::reply::{maybe, pairs, text};
+use super::stored::{self, Stored, unpack_lead};
 use super::{CHUNK, Redis};
 use crate::error::StoreError;
 use crate::ledger::export::Pages;
@@ -166,27 +167,28 @@ impl Redis {
         ids: Vec<TaskId>,
     ) -> Result<Vec<TaskRecord>, StoreError> {
         let place = self.layout.tenant(tenant);
-        let tasks = self.tasks_of(tenant, ids).await?;
-        let mut records = Vec::with_capacity(tasks.len());
-        for tasks in tasks.chunks(CHUNK) {
-            let reads = tasks.iter().flat_map(|task| {
-                let mut notes = redis::cmd("LRANGE");
-                notes.arg(place.notes(&task.id)).arg(0).arg(-1);
+        let names: Vec<_> = ids.into_iter().map(|id| (tenant.clone(), id)).collect();
+        let mut kept = Vec::new();
+        for names in names.chunks(CHUNK) {
+            for ((tenant, id), record) in names.iter().zip(self.records(names).await?) {
+                let Some(record) = record else { continue };
+                let task = Stored::unpack(tenant, id, &record)?.task;
+                kept.push((task, stored::timeline(id, &record)?));
+            }
+        }
+        let mut records = Vec::with_capacity(kept.len());
+        for kept in kept.chunks(CHUNK) {
+            let reads = kept.iter().map(|(task, _)| {
                 let mut key = redis::cmd("GET");
                 let name = task.idempotency_key.as_deref().unwrap_or_default();
                 key.arg(place.idempotency(name));
-                [notes, key]
+                key
             });
-            let mut answers = self.all(reads.collect()).await?.into_iter();
-            for task in tasks {
-                let (Some(notes), Some(key)) = (answers.next(), answers.next()) else {
-                    return Err(corrupt("fewer answers than questions"));
-                };
-                let notes = texts(notes)?;
-                let notes = notes.iter().map(|note| decode(note));
+            let leads = self.all(reads.collect()).await?;
+            for ((task, notes), lead) in kept.iter().zip(leads) {
                 records.push(TaskRecord {
-                    notes: notes.collect::<Result<_, _>>()?,
-                    idempotency: kept(task, maybe(key)?)?,
+                    notes: notes.clone(),
+                    idempotency: idempotency_of(task, maybe(lead)?)?,
                     task: task.clone(),
                 });
             }
@@ -206,13 +208,9 @@ impl Redis {
                 grant: decode(&grant)?,
             }));
         }
-        let mut counted = redis::cmd("HGETALL");
-        counted.arg(place.usage());
-        for (field, counted) in pairs(self.link.command(counted).await?)? {
-            let name = text(field)?;
+        for (name, counted) in self.counted(tenant).await? {
             // Until when keys are valid follows from the keys.
-            if !name.starts_with("v:") {
-                let usage = usage(&counted)?;
+            if let Some(usage) = counted.usage {
                 lines.push(Line::Usage(Counted { name, usage }));
             }
         }
@@ -226,21 +224,17 @@ impl Redis {
 }
 
 /// What is kept under a client's key, if that leads to the task.
-fn kept(
+fn idempotency_of(
     task: &Task,
     stored: Option<Vec<u8>>,
 ) -> Result<Option<idempotency::KeyRecord>, StoreError> {
     let Some(stored) = stored.filter(|_| task.idempotency_key.is_some()) else {
         return Ok(None);
     };
-    let [until] = unpack::<1>(&stored)?;
-    let rest = text(stored.get(8..).unwrap_or_default().to_vec())?;
-    let Some(fingerprint) = rest.strip_prefix(task.id.as_str()) else {
-        return Ok(None);
-    };
-    Ok(Some(idempotency::KeyRecord {
-        fingerprint: fingerprint.to_owned(),
-        task: task.id.clone(),
-        until: (until != -1).then(|| Timestamp::from_millis(until)),
+    let (until, leads_to) = unpack_lead(&stored)?;
+    Ok((leads_to == task.id).then(|| idempotency::KeyRecord {
+        fingerprint: task.fingerprint.clone(),
+        task: leads_to,
+        until,
     }))
 }

@@ -8,7 +8,8 @@ use evogate_models::event::DeliveryId;
 use evogate_models::note::{Note, Step};
 use evogate_models::{Millis, TenantId, Timestamp};
 
-use super::pack::{corrupt, encode, pack_delivery, pack_queue, unpack_delivery, unpack_queue};
+use super::journal::pack_note;
+use super::pack::{corrupt, pack_delivery, pack_queue, unpack_delivery, unpack_queue};
 use super::plan::Arguments;
 use super::reply::{Reply, bytes, maybe, text};
 use super::{Redis, script};
@@ -82,19 +83,16 @@ impl Redis {
         note: Option<Note>,
     ) -> Result<Replacing, StoreError> {
         let place = self.layout.tenant(&after.tenant);
-        let nothing = || place.shard.sequence();
-        let (notes, task) = match &after.task {
-            Some(task) => (place.notes(task), place.task(task)),
-            None => (nothing(), nothing()),
+        let (task, note) = match (&after.task, note) {
+            (Some(task), Some(note)) => (place.task(task), pack_note(task, &note)?),
+            _ => (place.shard.sequence(), Vec::new()),
         };
-        let note = note.filter(|_| after.task.is_some());
         let call = Arguments {
             keys: vec![
                 place.event(&after.event),
                 place.queue(&after.target),
                 place.shard.prefix(),
                 place.shard.sequence(),
-                notes,
                 task,
             ],
             args: vec![
@@ -105,7 +103,7 @@ impl Redis {
                 pack_delivery(after)?,
                 found.raw_queue.clone(),
                 queue.map_or_else(Vec::new, |queue| pack_queue(&queue)),
-                note.map_or_else(|| Ok(Vec::new()), |note| encode(&note))?,
+                note,
             ],
         };
         let value = self

@@ -1,11 +1,11 @@
 //! How records become bytes: the numbers that scripts reckon with are packed (`lua/lib.lua` says which),
-//! everything else is JSON that no script looks into.
+//! everything else no script looks into: tasks, their timelines and journals are binary ([`super::stored`],
+//! [`super::journal`]), the rest is JSON.
 
 use evogate_models::account::Account;
 use evogate_models::delivery::{Delivery, Health, Queue, Standing};
 use evogate_models::quota::{Counter, Rate, Usage};
 use evogate_models::retention::Departed;
-use evogate_models::task::{Lease, State, Task};
 use evogate_models::{Credits, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -46,7 +46,8 @@ pub(super) fn or_none(time: Option<Timestamp>) -> i64 {
     time.map_or(-1, Timestamp::millis)
 }
 
-fn time(millis: i64) -> Option<Timestamp> {
+/// The same, read.
+pub(super) fn time(millis: i64) -> Option<Timestamp> {
     (millis != -1).then(|| Timestamp::from_millis(millis))
 }
 
@@ -145,15 +146,47 @@ impl AccountRecord {
     }
 }
 
-/// A user's or a key's usage; nothing for one that never held anything.
-pub(super) fn usage(bytes: &[u8]) -> Result<Usage, StoreError> {
-    if bytes.is_empty() {
-        return Ok(Usage::default());
-    }
-    usage_of(unpack::<7>(bytes)?)
+/// What is counted for a user or a key, as `lua/lib.lua` has it; nothing for one of whom nothing is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Counted {
+    /// What its windows have counted; none before its first hold.
+    pub(super) usage: Option<Usage>,
+    /// Of a key that is there: when it expires, and its cap in micro-credits.
+    pub(super) valid: Option<[i64; 2]>,
+    /// Of a user: first seen, last seen, submits.
+    pub(super) seen: [i64; 3],
 }
 
-/// The same, packed.
+impl Counted {
+    pub(super) fn unpack(bytes: &[u8]) -> Result<Self, StoreError> {
+        if bytes.is_empty() {
+            return Ok(Self {
+                usage: None,
+                valid: None,
+                seen: [0; 3],
+            });
+        }
+        let [usage @ .., flags, a, b, c] = unpack::<11>(bytes)?;
+        Ok(Self {
+            usage: (flags & 2 != 0).then(|| usage_of(usage)).transpose()?,
+            valid: (flags & 1 != 0).then_some([a, b]),
+            seen: [a, b, c],
+        })
+    }
+
+    pub(super) fn pack(&self) -> Vec<u8> {
+        let flags = i64::from(self.valid.is_some()) | (i64::from(self.usage.is_some()) << 1);
+        let [a, b, c] = match self.valid {
+            Some([expires, cap]) => [expires, cap, 0],
+            None => self.seen,
+        };
+        let mut bytes = pack_usage(&self.usage.unwrap_or_default());
+        bytes.extend(pack(&[flags, a, b, c]));
+        bytes
+    }
+}
+
+/// A usage, packed.
 pub(super) fn pack_usage(usage: &Usage) -> Vec<u8> {
     let Usage {
         day,
@@ -197,43 +230,6 @@ pub(super) fn flags(tenant: &Tenant) -> i64 {
 pub(super) fn threshold(tenant: &Tenant) -> i64 {
     let threshold = tenant.quota.low_credit_threshold;
     threshold.map_or(-1, |threshold| threshold.0.micro())
-}
-
-/// A task as it is stored, with the version that guards its next change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stored {
-    pub(super) task: Task,
-    pub(super) version: i64,
-}
-
-/// The bytes of a task's head.
-const HEAD: usize = 72;
-
-impl Stored {
-    pub(super) fn unpack(bytes: &[u8]) -> Result<Self, StoreError> {
-        let (head, json) = bytes
-            .split_at_checked(HEAD)
-            .ok_or_else(|| corrupt("a task is too short"))?;
-        let [version, _, due, fence, lease_fence, lease_until, ..] = unpack::<9>(head)?;
-        let mut task: Task = decode(json)?;
-        task.due = time(due);
-        task.fence = fence.unsigned_abs();
-        task.lease = (lease_fence != -1).then(|| Lease {
-            fence: lease_fence.unsigned_abs(),
-            until: Timestamp::from_millis(lease_until),
-        });
-        Ok(Self { task, version })
-    }
-}
-
-/// A task's state, as far as scripts look at it.
-pub(super) const fn state(task: &Task) -> i64 {
-    match task.state {
-        State::Queued { .. } => 1,
-        State::Submitting { .. } => 2,
-        State::Rejected { .. } => 3,
-        _ => 0,
-    }
 }
 
 /// A number that scripts can reckon with.

@@ -1,4 +1,6 @@
-//! What a turn of the rules means for the store, as keys and arguments of `lua/apply.lua`.
+//! What a turn of the rules means for the store, as keys and arguments of `lua/plan.lua`.
+
+use std::sync::Arc;
 
 use evogate_models::delivery::Delivery;
 use evogate_models::event::{Event, EventKind};
@@ -8,12 +10,15 @@ use evogate_models::task::Task;
 use evogate_models::view::{Shown, shown};
 use evogate_models::{Credits, Timestamp, UpstreamId};
 
+use super::Redis;
 use super::endpoints::{Endpoints, joined};
-use super::key::{Layout, Place, upstream};
-use super::pack::{encode, number, or_none, pack, state};
+use super::journal::{pack_entry, pack_notes};
+use super::key::{Place, upstream};
+use super::pack::{encode, or_none, pack};
+use super::stored::{self, Stored};
 use crate::error::StoreError;
-use crate::rule::{is_again, is_unbound};
-use crate::usage::{day, row_name};
+use crate::rule::is_unbound;
+use crate::usage::day;
 
 /// How a task is found again by the request that made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,22 +34,20 @@ pub(super) enum Remember {
 /// A turn on its way into the store.
 #[derive(Debug)]
 pub(super) struct Plan<'a> {
-    pub(super) before: Option<&'a Task>,
-    /// The version of `before`; −1 where there is none.
-    pub(super) version: i64,
-    pub(super) turn: &'a Turn,
-    pub(super) now: Timestamp,
+    before: Option<&'a Stored>,
+    turn: &'a Turn,
+    now: Timestamp,
     /// For how long the call may be applied; 0 for ever.
-    pub(super) valid_for: i64,
+    valid_for: i64,
     /// The number by which the same call is known when it comes again.
-    pub(super) operation: i64,
+    operation: i64,
+    /// The tenant's endpoints, as last seen.
+    endpoints: Arc<Endpoints>,
     pub(super) remember: Remember,
     /// EvoLink's id that the task is bound to by this turn.
     pub(super) claims: Option<&'a UpstreamId>,
     /// An entry of the audit trail.
     pub(super) audit: Option<Vec<u8>>,
-    /// The tenant's endpoints, as last seen.
-    pub(super) endpoints: &'a Endpoints,
 }
 
 /// Keys and arguments of a script.
@@ -54,55 +57,78 @@ pub(super) struct Arguments {
     pub(super) args: Vec<Vec<u8>>,
 }
 
-impl Plan<'_> {
-    pub(super) fn call(&self, layout: Layout) -> Result<Arguments, StoreError> {
-        let task = &self.turn.books.task;
-        let place = layout.tenant(&task.tenant);
-        let mut args = vec![
-            self.numbers(place),
-            encode(task)?,
-            place.member(&task.id),
-            task.id.as_str().into(),
-            task.fingerprint.as_str().into(),
-            user_field(task),
-            key_field(task),
-            format!("{}\u{1f}{}\u{1f}", day(task.created), row_name(task)).into_bytes(),
-            task.author.user.clone().unwrap_or_default().into_bytes(),
-            place.owner(&task.id),
-            self.audit.clone().unwrap_or_default(),
-            postings(&self.turn.postings),
-            self.turn
-                .notes
-                .iter()
-                .map(|note| if is_again(&note.step) { b'r' } else { b'n' })
-                .collect(),
-            self.endpoints
-                .subscribers(EventKind::CreditsLow)
-                .join(",")
-                .into_bytes(),
-        ];
-        let event = self.event();
-        let targets = event
-            .as_ref()
-            .map_or_else(Vec::new, |event| self.endpoints.targets(event));
-        match &event {
-            Some(event) => {
-                // Named also where nobody seems to be told: the script sees whether that is still so.
-                args.push(event.id.as_str().into());
-                args.push(if targets.is_empty() {
-                    Vec::new()
-                } else {
-                    encode(event)?
-                });
+impl Arguments {
+    /// One key more, where there is one. Answers its place, from 1 on; 0 where there is none.
+    fn place(&mut self, key: Option<Vec<u8>>) -> i64 {
+        match key {
+            Some(key) => {
+                self.keys.push(key);
+                i64::try_from(self.keys.len()).unwrap_or(i64::MAX)
             }
-            None => args.extend([Vec::new(), Vec::new()]),
+            None => 0,
         }
-        args.push(joined(&targets));
-        args.push(task.tenant.as_str().into());
+    }
+}
+
+impl<'a> Plan<'a> {
+    /// What `turn`, made at `now` of the task as it was `before`, means for the store.
+    pub(super) fn new(
+        redis: &Redis,
+        before: Option<&'a Stored>,
+        turn: &'a Turn,
+        now: Timestamp,
+        operation: i64,
+    ) -> Self {
+        Self {
+            before,
+            turn,
+            now,
+            valid_for: redis.valid_for(),
+            operation,
+            endpoints: redis.known_endpoints(&turn.books.task.tenant),
+            remember: Remember::No,
+            claims: None,
+            audit: None,
+        }
+    }
+
+    pub(super) fn task(&self) -> &'a Task {
+        &self.turn.books.task
+    }
+
+    /// Is this the turn that binds the task to EvoLink's?
+    pub(super) fn binds(&self) -> bool {
+        self.before
+            .is_none_or(|before| before.task.upstream.is_none())
+    }
+
+    pub(super) fn call(&self, place: Place<'_>) -> Result<Arguments, StoreError> {
+        let task = self.task();
+        let mut call = Arguments {
+            keys: vec![
+                place.account(),
+                place.task(&task.id),
+                place.shard.sequence(),
+            ],
+            args: Vec::new(),
+        };
+        let numbers = self.numbers(place, &mut call);
+        call.keys.extend([
+            place.shard.due(),
+            place.index(),
+            place.journal(),
+            place.shard.prefix(),
+        ]);
+        call.args.extend([
+            with_other_ends(pack(&numbers)),
+            stored::record(task, self.operation)?,
+            pack_notes(&task.id, &self.turn.notes)?,
+            place.owner(&task.id),
+            postings(&self.turn.postings),
+        ]);
         let at = self.turn.notes.first().map_or(task.created, |note| note.at);
         for posting in &self.turn.postings {
-            args.push(encode(&Entry {
-                // Its place in the list says it.
+            call.args.push(pack_entry(&Entry {
                 seq: 0,
                 at,
                 posting: *posting,
@@ -111,126 +137,138 @@ impl Plan<'_> {
                 by: None,
             })?);
         }
-        for note in &self.turn.notes {
-            args.push(encode(note)?);
+        call.args.extend(self.audit.clone());
+        self.tell(&mut call.args)?;
+        Ok(call)
+    }
+
+    /// What [`Self::tell`] adds: 1 an event, and who wants to know of a low balance; 2 only the latter.
+    fn told(&self) -> i64 {
+        if self.turn.event.is_some() {
+            1
+        } else if self.endpoints.subscribers(EventKind::CreditsLow).is_empty() {
+            0
+        } else {
+            2
         }
+    }
+
+    /// Whom the turn is told.
+    fn tell(&self, args: &mut Vec<Vec<u8>>) -> Result<(), StoreError> {
+        let event = self.event();
+        let of_low = self.endpoints.subscribers(EventKind::CreditsLow);
+        if event.is_some() || !of_low.is_empty() {
+            args.push(of_low.join(",").into_bytes());
+        }
+        let Some(event) = event else {
+            return Ok(());
+        };
+        // Named also where nobody seems to be told: the script sees whether that is still so.
+        let targets = self.endpoints.targets(&event);
+        args.push(event.id.as_str().into());
+        args.push(if targets.is_empty() {
+            Vec::new()
+        } else {
+            encode(&event)?
+        });
+        args.push(joined(&targets));
         for target in targets {
-            if let Some(event) = &event {
-                args.push(encode(&Delivery::new(event, target))?);
-            }
+            args.push(encode(&Delivery::new(&event, target))?);
         }
-        Ok(Arguments {
-            keys: self.keys(place),
-            args,
-        })
+        Ok(())
     }
 
     /// The event that goes with the turn.
     fn event(&self) -> Option<Event> {
-        let task = &self.turn.books.task;
         let kind = self.turn.event?;
-        let at = self.turn.notes.last().map_or(task.created, |note| note.at);
-        Some(Event::of_task(task, kind, at))
+        Some(Event::of_task(self.task(), kind, self.last_at()))
     }
 
-    fn keys(&self, place: Place<'_>) -> Vec<Vec<u8>> {
-        let task = &self.turn.books.task;
-        let none = || place.shard.sequence();
-        vec![
-            place.account(),
-            place.task(&task.id),
-            place.notes(&task.id),
-            place.shard.due(),
-            place.journal(),
-            place.index(),
-            task.idempotency_key
-                .as_deref()
-                .map_or_else(none, |key| place.idempotency(key)),
-            place.repeat(&task.fingerprint),
-            place.usage(),
-            place.sums(day(task.created)),
-            place.users(),
-            place.shard.sequence(),
-            self.claims.map_or_else(none, upstream),
-            place.shard.audit(),
-            place.shard.prefix(),
-        ]
+    fn last_at(&self) -> Timestamp {
+        let last = self.turn.notes.last();
+        last.map_or(self.task().created, |note| note.at)
     }
 
-    /// In the order of the names in `lua/apply.lua`.
-    fn numbers(&self, place: Place<'_>) -> Vec<u8> {
-        let task = &self.turn.books.task;
-        let was_open = self.before.is_some_and(|before| !before.state.is_ended());
+    /// In the order of the names in `lua/plan.lua`; keys that are not always there are put in their places.
+    fn numbers(&self, place: Place<'_>, call: &mut Arguments) -> [i64; 31] {
+        let task = self.task();
+        let before = self.before.map(|before| &before.task);
+        let was_open = before.is_some_and(|before| !before.state.is_ended());
         let is_open = !task.state.is_ended();
         let ended = was_open && !is_open;
-        let loss_before = self.before.map_or(Credits::ZERO, Task::loss);
+        let loss_before = before.map_or(Credits::ZERO, Task::loss);
         let [day_start, week_start, month_start] = task.windows.map(Timestamp::millis);
-        let (repeat, repeat_until) = self.repeat();
-        let (key, key_until) = match self.turn.key {
-            _ if task.idempotency_key.is_none() => (0, 0),
-            KeyFate::Kept => (0, 0),
-            KeyFate::Freed => (1, 0),
-            KeyFate::Until(until) => (2, until.millis()),
-        };
+        let (fate, until) = self.lead_fate();
         let remember = match (self.remember, &task.idempotency_key) {
             (Remember::No, _) | (Remember::Again, None) => 0,
             (Remember::New, Some(_)) => 1,
             (Remember::New, None) => 2,
             (Remember::Again, Some(_)) => 3,
         };
-        let (lease_fence, lease_until) = task.lease.map_or((-1, -1), |lease| {
-            (number(lease.fence), lease.until.millis())
-        });
-        pack(&[
+        let lead = || match &task.idempotency_key {
+            Some(key) => place.idempotency(key),
+            None => place.repeat(&task.fingerprint),
+        };
+        let posts = !self.turn.postings.is_empty();
+        let sums = before.is_none() || ended;
+        let (user, key) = (counted_user(task), counted_key(task));
+        [
             self.now.millis(),
             self.valid_for,
-            self.version,
+            self.before.map_or(-1, |before| before.version),
             self.operation,
             or_none(task.due),
-            number(task.fence),
-            lease_fence,
-            lease_until,
-            or_none(task.refreshed),
-            state(task),
-            i64::from(is_unbound(task)),
+            letter(task),
+            before.map_or(0, letter),
             i64::from(is_open) - i64::from(was_open),
             task.loss().micro().saturating_sub(loss_before.micro()),
             day_start,
             week_start,
             month_start,
-            i64::from(self.before.is_none()),
+            i64::from(before.is_none()),
             if ended { outcome(task) } else { 0 },
             if ended { task.charged.micro() } else { 0 },
-            key,
-            key_until,
-            repeat,
-            repeat_until,
-            second(task),
-            i64::from(self.before.is_none() && task.author.user.is_some()),
-            i64::from(self.claims.is_some()),
+            fate,
+            until,
+            task.created.millis(),
+            i64::from(before.is_none() && task.author.user.is_some()),
             i64::from(place.shard.0),
             self.endpoints.version,
             remember,
-            self.turn
-                .notes
-                .last()
-                .map_or(task.created, |note| note.at)
-                .millis(),
-        ])
+            self.last_at().millis(),
+            call.place((remember != 0 || fate != 0).then(lead)),
+            call.place(self.claims.map(upstream)),
+            call.place(user.filter(|_| posts).map(|name| place.counted(&name))),
+            call.place(key.filter(|_| posts).map(|name| place.counted(&name))),
+            call.place(sums.then(|| place.sums(day(task.created), task))),
+            i64::try_from(call.keys.len()).map_or(i64::MAX, |read| read.saturating_add(1)),
+            i64::from(self.audit.is_some()),
+            self.told(),
+        ]
     }
 
-    /// What becomes of the repeat record: 1 leads here until then, 2 leaves if it leads here.
-    fn repeat(&self) -> (i64, i64) {
-        // A request with a key finds its task by the key alone.
-        if self.turn.books.task.idempotency_key.is_some() {
-            return (0, 0);
-        }
-        match (self.turn.repeat_until, self.turn.key) {
-            (Some(until), _) => (1, until.millis()),
-            (None, KeyFate::Kept) => (0, 0),
-            (None, _) => (2, 0),
+    /// What becomes of what leads the request to its task, which is its idempotency key, or else the request
+    /// itself: 1 it is free, 2 it leads there until then; 3 the same whatever it leads to; 4 it is free
+    /// unless it leads there until some time.
+    fn lead_fate(&self) -> (i64, i64) {
+        let with_key = self.task().idempotency_key.is_some();
+        match (self.turn.key, self.turn.repeat_until) {
+            (KeyFate::Freed, _) if with_key => (1, 0),
+            (KeyFate::Until(until), _) if with_key => (2, until.millis()),
+            (KeyFate::Kept, _) if with_key => (0, 0),
+            (_, Some(until)) => (3, until.millis()),
+            (KeyFate::Kept, None) => (0, 0),
+            (_, None) => (4, 0),
         }
     }
+}
+
+/// Lua's hash of a text of this length looks at every eighth byte of it, from the last one on. Those must be
+/// bytes that differ from call to call, and not the high ones of numbers, which are all the same: or it takes
+/// Lua longer to find its texts than to do all the rest.
+fn with_other_ends(mut numbers: Vec<u8>) -> Vec<u8> {
+    numbers.push(0);
+    numbers
 }
 
 /// Does the turn leave everything as it is?
@@ -243,22 +281,26 @@ pub(super) fn changes_nothing(before: &Task, turn: &Turn) -> bool {
         && turn.repeat_until.is_none()
 }
 
-/// The field of the user's usage.
-pub(super) fn user_field(task: &Task) -> Vec<u8> {
-    let user = task.author.user.as_deref();
-    user.map_or_else(Vec::new, |user| format!("u:{user}").into_bytes())
+/// The user's name among what is counted.
+pub(super) fn counted_user(task: &Task) -> Option<String> {
+    let user = task.author.user.as_ref();
+    user.map(|user| format!("u:{user}"))
 }
 
-/// The field of the key's usage.
-pub(super) fn key_field(task: &Task) -> Vec<u8> {
+/// The key's name among what is counted.
+pub(super) fn counted_key(task: &Task) -> Option<String> {
     let key = task.author.key.as_ref();
-    key.map_or_else(Vec::new, |key| format!("k:{key}").into_bytes())
+    key.map(|key| format!("k:{key}"))
 }
 
-/// The second in a task's id, which orders the tenant's tasks.
-pub(super) fn second(task: &Task) -> i64 {
-    let second = task.id.as_str().split('-').nth(2);
-    second.and_then(|second| second.parse().ok()).unwrap_or(0)
+/// The last letter of the task's member of the due set; 0 where it is none.
+pub(super) fn letter(task: &Task) -> i64 {
+    let letter = if is_unbound(task) { b'u' } else { b'b' };
+    if task.due.is_some() {
+        i64::from(letter)
+    } else {
+        0
+    }
 }
 
 fn outcome(task: &Task) -> i64 {

@@ -5,9 +5,11 @@ use evogate_models::note::Note;
 use evogate_models::task::Task;
 use evogate_models::{TaskId, TenantId, UpstreamId};
 
-use super::key::{Place, upstream};
-use super::pack::{AccountRecord, Stored, corrupt, decode, number, pack};
+use super::journal::unpack_entry;
+use super::key::{self, Place, upstream};
+use super::pack::{AccountRecord, corrupt, decode, number, pack};
 use super::reply::{Reply, list, maybe, text, texts};
+use super::stored::{self, Stored};
 use super::{CHUNK, Redis, script};
 use crate::error::StoreError;
 use crate::refused::{KEPT, Refused};
@@ -21,9 +23,9 @@ impl Redis {
     ) -> Result<Option<Task>, StoreError> {
         let mut read = redis::cmd("GET");
         read.arg(self.layout.tenant(tenant).task(id));
-        let stored = maybe(self.link.command(read).await?)?;
-        let stored = stored.map(|stored| Stored::unpack(&stored)).transpose()?;
-        Ok(stored.map(|stored| stored.task))
+        let record = maybe(self.link.command(read).await?)?;
+        let stored = record.map(|record| Stored::unpack(tenant, id, &record));
+        Ok(stored.transpose()?.map(|stored| stored.task))
     }
 
     /// Many tasks at once, each as it is or none.
@@ -33,17 +35,26 @@ impl Redis {
     ) -> Result<Vec<Option<Stored>>, StoreError> {
         let mut tasks = Vec::with_capacity(names.len());
         for names in names.chunks(CHUNK) {
-            let reads = names.iter().map(|(tenant, id)| {
-                let mut read = redis::cmd("GET");
-                read.arg(self.layout.tenant(tenant).task(id));
-                read
-            });
-            for stored in self.all(reads.collect()).await? {
-                let stored = maybe(stored)?;
-                tasks.push(stored.map(|stored| Stored::unpack(&stored)).transpose()?);
+            for ((tenant, id), record) in names.iter().zip(self.records(names).await?) {
+                let stored = record.map(|record| Stored::unpack(tenant, id, &record));
+                tasks.push(stored.transpose()?);
             }
         }
         Ok(tasks)
+    }
+
+    /// The records of not too many tasks.
+    pub(super) async fn records(
+        &self,
+        names: &[(TenantId, TaskId)],
+    ) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let reads = names.iter().map(|(tenant, id)| {
+            let mut read = redis::cmd("GET");
+            read.arg(self.layout.tenant(tenant).task(id));
+            read
+        });
+        let records = self.all(reads.collect()).await?;
+        records.into_iter().map(maybe).collect()
     }
 
     /// `count` of a tenant's task ids from the `first` on, in order, the newest first if so asked.
@@ -181,12 +192,12 @@ impl Redis {
         tenant: &TenantId,
         id: &TaskId,
     ) -> Result<Vec<Note>, StoreError> {
-        let mut read = redis::cmd("LRANGE");
-        read.arg(self.layout.tenant(tenant).notes(id))
-            .arg(0)
-            .arg(-1);
-        let notes = texts(self.link.command(read).await?)?;
-        notes.iter().map(|note| decode(note)).collect()
+        let mut read = redis::cmd("GET");
+        read.arg(self.layout.tenant(tenant).task(id));
+        match maybe(self.link.command(read).await?)? {
+            Some(record) => stored::timeline(id, &record),
+            None => Ok(Vec::new()),
+        }
     }
 
     pub(crate) async fn owner(
@@ -198,12 +209,7 @@ impl Redis {
         let Some(owner) = maybe(self.link.command(read).await?)? else {
             return Ok(None);
         };
-        let owner = text(owner)?;
-        let parts = owner.split_once('/');
-        match parts.map(|(tenant, task)| (tenant.parse(), task.parse())) {
-            Some((Ok(tenant), Ok(task))) => Ok(Some((tenant, task))),
-            _ => Err(corrupt(format_args!("the owner of {id}"))),
-        }
+        key::owner(&owner).map(Some)
     }
 
     pub(crate) async fn journal(
@@ -224,10 +230,8 @@ impl Redis {
         let mut seq = reply.number()?.unsigned_abs();
         let mut journal = Vec::new();
         for entry in reply.all()? {
-            let mut entry: Entry = decode(&entry)?;
             seq = seq.saturating_add(1);
-            entry.seq = seq;
-            journal.push(entry);
+            journal.push(unpack_entry(&entry, seq)?);
         }
         Ok(journal)
     }

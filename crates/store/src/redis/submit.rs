@@ -3,15 +3,16 @@
 
 use evogate_models::account::Account;
 use evogate_models::life::submit::{HoldError, Intent, hold};
-use evogate_models::quota::{Demand, Limits, Period, Quota, RateState, admit};
+use evogate_models::quota::{Demand, Limits, Period, Quota, RateState, Usage, admit};
 use evogate_models::task::Author;
-use evogate_models::{Credits, KeyId, TenantId, Timestamp};
+use evogate_models::{Credits, KeyId, TaskId, TenantId, Timestamp};
 
 use super::Redis;
-use super::pack::{self, AccountRecord, Stored, corrupt, pack, unpack};
-use super::plan::{Arguments, Plan, Remember};
-use super::reply::{Reply, maybe, texts};
+use super::pack::{self, AccountRecord, Counted, corrupt, pack};
+use super::plan::{Plan, Remember};
+use super::reply::{Reply, maybe, text, texts};
 use super::script;
+use super::stored::{Stored, packed_fingerprint};
 use super::turn::ledger;
 use crate::command::{Submit, Submitted};
 use crate::error::{StoreError, SubmitError};
@@ -33,20 +34,12 @@ impl Redis {
             let now = self.now();
             // The rule of holds, without the balance: that is the script's to look at.
             let turn = hold(Account::default(), true, submit.intent.clone(), now)?;
-            let plan = Plan {
-                before: None,
-                version: -1,
-                turn: &turn,
-                now,
-                valid_for: self.valid_for(),
-                operation,
-                remember: Remember::New,
-                claims: None,
-                audit: None,
-                endpoints: &self.known_endpoints(id),
-            };
-            let mut call = plan.call(self.layout)?;
-            self.admission(&mut call, &submit, &tenant);
+            let mut plan = Plan::new(self, None, &turn, now, operation);
+            plan.remember = Remember::New;
+            let mut call = plan.call(self.layout.tenant(id))?;
+            call.args.push(admission(&submit, &tenant));
+            call.args
+                .push(packed_fingerprint(&submit.intent.fingerprint)?);
             let shard = self.layout.of(id);
             let seen = self.past.seen(shard);
             let (mut reply, again) = self.run_twice(&script::SUBMIT, &call).await?;
@@ -98,29 +91,29 @@ impl Redis {
         author: &Author,
     ) -> Result<Option<Prospect>, StoreError> {
         let place = self.layout.tenant(id);
-        let field = |kind: char, name: Option<&str>| {
-            name.map_or_else(String::new, |name| format!("{kind}:{name}"))
-        };
         let key = author.key.as_ref().map(KeyId::as_str);
+        let counted = |kind: char, name: Option<&str>| {
+            place.counted(&format!("{kind}:{}", name.unwrap_or_default()))
+        };
         let mut books = redis::cmd("MGET");
-        books.arg(place.record()).arg(place.account());
-        let mut counted = redis::cmd("HMGET");
-        counted.arg(place.usage());
-        counted
-            .arg(field('u', author.user.as_deref()))
-            .arg(field('k', key));
+        books
+            .arg(place.record())
+            .arg(place.account())
+            .arg(counted('u', author.user.as_deref()))
+            .arg(counted('k', key));
         let mut known = redis::cmd("HGET");
         known.arg(place.keys()).arg(key.unwrap_or_default());
-        let answers = self.all(vec![books, counted, known]).await?;
-        let [books, counted, known] =
-            <[redis::Value; 3]>::try_from(answers).map_err(|_| corrupt("an answer too few"))?;
-        let (mut books, mut counted) = (texts(books)?.into_iter(), texts(counted)?.into_iter());
-        let next = |of: &mut std::vec::IntoIter<Vec<u8>>| of.next().unwrap_or_default();
-        let (tenant, account) = (next(&mut books), next(&mut books));
+        let answers = self.all(vec![books, known]).await?;
+        let [books, known] =
+            <[redis::Value; 2]>::try_from(answers).map_err(|_| corrupt("an answer too few"))?;
+        let [tenant, account, user, of_key] =
+            <[Vec<u8>; 4]>::try_from(texts(books)?).map_err(|_| corrupt("an answer too few"))?;
         if tenant.is_empty() {
             return Ok(None);
         }
-        let (user, of_key) = (next(&mut counted), next(&mut counted));
+        let usage = |counted: &[u8]| -> Result<Usage, StoreError> {
+            Ok(Counted::unpack(counted)?.usage.unwrap_or_default())
+        };
         let account = AccountRecord::unpack(&account)?;
         let known = maybe(known)?.map(|key| pack::decode(&key)).transpose()?;
         Ok(Some(Prospect {
@@ -129,13 +122,9 @@ impl Redis {
             in_flight: account.in_flight,
             rate: account.rate,
             usage: account.usage,
-            user: author
-                .user
-                .as_ref()
-                .map(|_| pack::usage(&user))
-                .transpose()?,
+            user: author.user.as_ref().map(|_| usage(&user)).transpose()?,
             key: match key {
-                Some(_) => Some((known, pack::usage(&of_key)?)),
+                Some(_) => Some((known, usage(&of_key)?)),
                 None => None,
             },
         }))
@@ -150,7 +139,8 @@ impl Redis {
     ) -> Result<Submitted, SubmitError> {
         Err(match reply.word.as_str() {
             "REPLAY" => {
-                let stored = Stored::unpack(&reply.bytes()?)?;
+                let id = TaskId::from_short(&text(reply.bytes()?)?).map_err(corrupt)?;
+                let stored = Stored::unpack(&tenant.id, &id, &reply.bytes()?)?;
                 let account = AccountRecord::unpack(&reply.bytes()?)?.account;
                 // Somebody was given the task: from now on its end is an event.
                 let task = self.amend(stored, |task| {
@@ -179,43 +169,6 @@ impl Redis {
         })
     }
 
-    /// The keys and arguments that `lua/submit.lua` has beyond those of a turn.
-    fn admission(&self, call: &mut Arguments, submit: &Submit, tenant: &Tenant) {
-        let (intent, quota) = (&submit.intent, &tenant.quota);
-        let place = self.layout.tenant(&intent.tenant);
-        call.keys.push(place.record());
-        call.keys.push(place.tasks());
-        let ruled_out = !quota.allows_model(&intent.spec.model)
-            || !quota.allows_duration(intent.spec.duration)
-            || !quota.allows_quality(intent.spec.quality.as_deref());
-        let count = |limit: Option<u32>| limit.map_or(-1, i64::from);
-        let burst = quota.submit_burst.or(quota.submits_per_minute);
-        // Compared with what the caller looked at, where that is another.
-        let seen = submit.policy.unwrap_or(tenant.version);
-        let policy = if seen == tenant.version {
-            pack::number(seen)
-        } else {
-            -1
-        };
-        let mut numbers = vec![
-            i64::from(submit.may_create),
-            policy,
-            i64::from(ruled_out),
-            i64::from(quota.unlimited),
-            count(quota.submits_per_minute),
-            count(burst),
-            count(quota.max_tasks_in_flight),
-            intent.estimate.micro(),
-        ];
-        for limits in [quota.tenant(), quota.per_user, quota.per_key] {
-            numbers.extend(credits(&limits));
-        }
-        call.args.push(pack(&numbers));
-        let key = intent.author.key.as_ref();
-        call.args
-            .push(key.map_or_else(Vec::new, |key| format!("v:{key}").into_bytes()));
-    }
-
     /// A tenant as it is now, remembered for the next submits.
     pub(super) async fn policy(&self, id: &TenantId) -> Result<Option<Tenant>, StoreError> {
         let mut get = redis::cmd("GET");
@@ -229,6 +182,37 @@ impl Redis {
         self.policies.insert(tenant.id.clone(), tenant.clone());
         tenant
     }
+}
+
+/// The numbers that `lua/submit.lua` has beyond those of a turn.
+fn admission(submit: &Submit, tenant: &Tenant) -> Vec<u8> {
+    let (intent, quota) = (&submit.intent, &tenant.quota);
+    let ruled_out = !quota.allows_model(&intent.spec.model)
+        || !quota.allows_duration(intent.spec.duration)
+        || !quota.allows_quality(intent.spec.quality.as_deref());
+    let count = |limit: Option<u32>| limit.map_or(-1, i64::from);
+    let burst = quota.submit_burst.or(quota.submits_per_minute);
+    // Compared with what the caller looked at, where that is another.
+    let seen = submit.policy.unwrap_or(tenant.version);
+    let policy = if seen == tenant.version {
+        pack::number(seen)
+    } else {
+        -1
+    };
+    let mut numbers = vec![
+        i64::from(submit.may_create),
+        policy,
+        i64::from(ruled_out),
+        i64::from(quota.unlimited),
+        count(quota.submits_per_minute),
+        count(burst),
+        count(quota.max_tasks_in_flight),
+        intent.estimate.micro(),
+    ];
+    for limits in [quota.tenant(), quota.per_user, quota.per_key] {
+        numbers.extend(credits(&limits));
+    }
+    pack(&numbers)
 }
 
 fn credits(limits: &Limits) -> [i64; 3] {
@@ -258,13 +242,11 @@ fn why_denied(
     now: Timestamp,
 ) -> Result<SubmitError, StoreError> {
     let record = AccountRecord::unpack(&reply.bytes()?)?;
-    let user = pack::usage(&reply.bytes()?)?;
-    let key = pack::usage(&reply.bytes()?)?;
-    let validity = reply.bytes()?;
-    let cap = match unpack::<2>(&validity) {
-        Ok([_, cap]) if cap != -1 => Credits::from_micro(cap),
-        _ => None,
-    };
+    let user = Counted::unpack(&reply.bytes()?)?;
+    let key = Counted::unpack(&reply.bytes()?)?;
+    let cap = key.valid.filter(|[_, cap]| *cap != -1);
+    let cap = cap.and_then(|[_, cap]| Credits::from_micro(cap));
+    let usage = |counted: Counted| counted.usage.unwrap_or_default();
     let demand = Demand {
         amount: intent.estimate,
         model: &intent.spec.model,
@@ -274,8 +256,8 @@ fn why_denied(
         in_flight: record.in_flight,
         rate: record.rate,
         tenant: record.usage,
-        user: intent.author.user.as_ref().map(|_| user),
-        key: intent.author.key.as_ref().map(|_| (key, cap)),
+        user: intent.author.user.as_ref().map(|_| usage(user)),
+        key: intent.author.key.as_ref().map(|_| (usage(key), cap)),
     };
     match admit(quota, &record.account, &demand, now) {
         Err(denied) => Ok(SubmitError::Denied {

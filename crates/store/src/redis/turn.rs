@@ -9,10 +9,11 @@ use serde_json::Value as Json;
 
 use super::Redis;
 use super::key::upstream;
-use super::pack::{AccountRecord, Stored, corrupt};
+use super::pack::{AccountRecord, corrupt};
 use super::plan::{Plan, Remember, changes_nothing};
 use super::reply::{bytes, maybe};
 use super::script;
+use super::stored::Stored;
 use crate::audit::Actor;
 use crate::command::{TaskCommand, TaskOutcome};
 use crate::error::{StoreError, TurnError};
@@ -97,18 +98,8 @@ impl Redis {
                 let target = format!("{tenant}/{id}");
                 super::audit::entry(by, now, "unknown.decide", target, facts)
             });
-            let plan = Plan {
-                before: Some(before),
-                version: stored.version,
-                turn: &turn,
-                now,
-                valid_for: self.valid_for(),
-                operation,
-                remember: Remember::No,
-                claims: None,
-                audit: audit.transpose()?,
-                endpoints: &self.known_endpoints(tenant),
-            };
+            let mut plan = Plan::new(self, Some(&stored), &turn, now, operation);
+            plan.audit = audit.transpose()?;
             match self.store(plan).await? {
                 Storing::Done(version, account) => {
                     let low = account.low && !turn.postings.is_empty();
@@ -158,16 +149,15 @@ impl Redis {
 
     /// Stores a turn. A task that is bound by it takes EvoLink's id as its own first, or in the same step.
     async fn store(&self, mut plan: Plan<'_>) -> Result<Storing, TurnError> {
-        let task = &plan.turn.books.task;
-        let bound = plan.before.is_none_or(|before| before.upstream.is_none());
-        if let Some(id) = task.upstream.as_ref().filter(|_| bound) {
+        let task = plan.task();
+        if let Some(id) = task.upstream.as_ref().filter(|_| plan.binds()) {
             if self.link.is_cluster() {
                 self.claim(task).await?;
             } else {
                 plan.claims = Some(id);
             }
         }
-        let call = plan.call(self.layout)?;
+        let call = plan.call(self.layout.tenant(&task.tenant))?;
         let shard = self.layout.of(&task.tenant);
         let seen = self.past.seen(shard);
         let (mut reply, again) = self.run_twice(&script::TURN, &call).await?;
@@ -182,7 +172,7 @@ impl Redis {
                 Ok(Storing::Done(version, account))
             }
             "CONFLICT" => {
-                let stored = Stored::unpack(&reply.bytes()?)?;
+                let stored = Stored::unpack(&task.tenant, &task.id, &reply.bytes()?)?;
                 let account = AccountRecord::unpack(&reply.bytes()?)?;
                 Ok(Storing::Moved(Box::new(Seen {
                     stored,
@@ -261,18 +251,8 @@ impl Redis {
             }
             let now = self.now();
             let turn = bind::restore(Account::default(), task.clone(), until, now)?;
-            let plan = Plan {
-                before: None,
-                version: -1,
-                turn: &turn,
-                now,
-                valid_for: self.valid_for(),
-                operation,
-                remember: Remember::Again,
-                claims: None,
-                audit: None,
-                endpoints: &self.known_endpoints(&task.tenant),
-            };
+            let mut plan = Plan::new(self, None, &turn, now, operation);
+            plan.remember = Remember::Again;
             match self.store(plan).await? {
                 Storing::Done(..) => return Ok(turn.books.task),
                 Storing::Moved(seen) => return Ok(seen.stored.task),
@@ -306,18 +286,7 @@ impl Redis {
                 key: evogate_models::life::KeyFate::Kept,
                 repeat_until: None,
             };
-            let plan = Plan {
-                before: Some(&stored.task),
-                version: stored.version,
-                turn: &turn,
-                now: self.now(),
-                valid_for: self.valid_for(),
-                operation,
-                remember: Remember::No,
-                claims: None,
-                audit: None,
-                endpoints: &self.known_endpoints(&stored.task.tenant),
-            };
+            let plan = Plan::new(self, Some(&stored), &turn, self.now(), operation);
             match self.store(plan).await {
                 Ok(Storing::Done(..)) => return Ok(turn.books.task),
                 Ok(Storing::Moved(seen)) => stored = seen.stored,
@@ -348,7 +317,7 @@ impl Redis {
             return Ok(None);
         };
         Ok(Some(Seen {
-            stored: Stored::unpack(&task)?,
+            stored: Stored::unpack(tenant, id, &task)?,
             account: Some(AccountRecord::unpack(&bytes(account)?)?),
         }))
     }

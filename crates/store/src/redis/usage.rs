@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use evogate_models::{Credits, TenantId, Timestamp};
 
 use super::key::BUCKET;
-use super::pack::{corrupt, unpack};
-use super::reply::{pairs, text};
+use super::pack::{Counted, corrupt, number, pack, unpack};
+use super::reply::{text, texts};
 use super::{CHUNK, Redis};
 use crate::error::StoreError;
 use crate::usage::{BETWEEN, Day, KEPT, SeenUser, Sums, UsageRow, day};
@@ -52,33 +52,36 @@ impl Redis {
         // Nobody asks for the year 10 000, but a range without an end is asked for.
         let last = to.min(day(self.now()).saturating_add(BUCKET)) / BUCKET;
         let buckets: Vec<Day> = (from / BUCKET..=last).collect();
-        let mut sums: BTreeMap<(Day, String), Sums> = BTreeMap::new();
+        let mut rows: Vec<(Day, String)> = Vec::new();
         for buckets in buckets.chunks(CHUNK) {
             let reads = buckets.iter().map(|bucket| {
-                let mut read = redis::cmd("HGETALL");
-                read.arg(place.sums(bucket.saturating_mul(BUCKET)));
+                let mut read = redis::cmd("SMEMBERS");
+                read.arg(place.day_rows(bucket.saturating_mul(BUCKET)));
                 read
             });
-            for bucket in self.all(reads.collect()).await? {
-                for (field, count) in pairs(bucket)? {
-                    let field = text(field)?;
+            for names in self.all(reads.collect()).await? {
+                for row in texts(names)? {
+                    let row = text(row)?;
                     let wrong = || corrupt("the name of a sum");
-                    let (name, what) = field.rsplit_once(BETWEEN).ok_or_else(wrong)?;
-                    let (day, name) = name.split_once(BETWEEN).ok_or_else(wrong)?;
+                    let (day, _) = row.split_once(BETWEEN).ok_or_else(wrong)?;
                     let day: Day = day.parse().map_err(corrupt)?;
-                    if !(from..=to).contains(&day) {
-                        continue;
+                    if (from..=to).contains(&day) {
+                        rows.push((day, row));
                     }
-                    let count: i64 = text(count)?.parse().map_err(corrupt)?;
-                    let row = sums.entry((day, name.to_owned())).or_default();
-                    let number = count.unsigned_abs();
-                    match what {
-                        "s" => row.submitted = number,
-                        "c" => row.completed = number,
-                        "f" => row.failed = number,
-                        "x" => row.cancelled = number,
-                        _ => row.charged = Credits::from_micro(count).unwrap_or(Credits::MAX),
-                    }
+                }
+            }
+        }
+        let mut sums = BTreeMap::new();
+        for rows in rows.chunks(CHUNK) {
+            let mut read = redis::cmd("MGET");
+            for (_, row) in rows {
+                read.arg(place.day_row(row));
+            }
+            for ((day, row), packed) in rows.iter().zip(texts(self.link.command(read).await?)?) {
+                let name = row.split_once(BETWEEN).map_or("", |(_, name)| name);
+                // One that was swept meanwhile is none.
+                if !packed.is_empty() {
+                    sums.insert((*day, name.to_owned()), unpack_sums(&packed)?);
                 }
             }
         }
@@ -86,13 +89,14 @@ impl Redis {
     }
 
     pub(crate) async fn users(&self, tenant: &TenantId) -> Result<Vec<SeenUser>, StoreError> {
-        let mut read = redis::cmd("HGETALL");
-        read.arg(self.layout.tenant(tenant).users());
         let mut users = Vec::new();
-        for (user, seen) in pairs(self.link.command(read).await?)? {
-            let [first, last, submitted] = unpack::<3>(&seen)?;
+        for (name, counted) in self.counted(tenant).await? {
+            let Some(user) = name.strip_prefix("u:") else {
+                continue;
+            };
+            let [first, last, submitted] = counted.seen;
             users.push(SeenUser {
-                user: text(user)?,
+                user: user.to_owned(),
                 first_seen: Timestamp::from_millis(first),
                 last_seen: Timestamp::from_millis(last),
                 submitted: submitted.unsigned_abs(),
@@ -101,4 +105,49 @@ impl Redis {
         users.sort_unstable_by(|a, b| a.user.cmp(&b.user));
         Ok(users)
     }
+
+    /// What is counted for a tenant's users and keys, by their names.
+    pub(super) async fn counted(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<Vec<(String, Counted)>, StoreError> {
+        let place = self.layout.tenant(tenant);
+        let mut read = redis::cmd("SMEMBERS");
+        read.arg(place.counted_names());
+        let names = texts(self.link.command(read).await?)?;
+        let names: Vec<String> = names.into_iter().map(text).collect::<Result<_, _>>()?;
+        let mut counted = Vec::with_capacity(names.len());
+        for names in names.chunks(CHUNK) {
+            let mut read = redis::cmd("MGET");
+            for name in names {
+                read.arg(place.counted(name));
+            }
+            for (name, packed) in names.iter().zip(texts(self.link.command(read).await?)?) {
+                counted.push((name.clone(), Counted::unpack(&packed)?));
+            }
+        }
+        Ok(counted)
+    }
+}
+
+/// Sums as they are stored, and as `lua/apply.lua` counts them.
+pub(super) fn pack_sums(sums: &Sums) -> Vec<u8> {
+    pack(&[
+        number(sums.submitted),
+        number(sums.completed),
+        number(sums.failed),
+        number(sums.cancelled),
+        sums.charged.micro(),
+    ])
+}
+
+fn unpack_sums(packed: &[u8]) -> Result<Sums, StoreError> {
+    let [submitted, completed, failed, cancelled, charged] = unpack::<5>(packed)?;
+    Ok(Sums {
+        submitted: submitted.unsigned_abs(),
+        completed: completed.unsigned_abs(),
+        failed: failed.unsigned_abs(),
+        cancelled: cancelled.unsigned_abs(),
+        charged: Credits::from_micro(charged).unwrap_or(Credits::MAX),
+    })
 }

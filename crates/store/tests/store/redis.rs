@@ -95,7 +95,7 @@ async fn a_store_that_went_back_in_time_is_noticed_by_looking_and_its_lost_tasks
     store.look_back(&nothing_lost).await.unwrap();
     assert!(!back.has_changed().unwrap(), "nothing was lost");
     let _: String = server.command(&["SET", "{eg:0}:seq", "1"]);
-    let _: i64 = server.command(&["DEL", &format!("{{eg:0}}:t:demo:{}", task.id)]);
+    let _: i64 = server.command(&["DEL", &format!("{{eg:0}}:t:demo:{}", task.id.short())]);
     store.look_back(&nothing_lost).await.unwrap();
     assert!(back.has_changed().unwrap());
     back.mark_unchanged();

@@ -1,147 +1,144 @@
--- Applies a turn that the rules of `evogate_models::life` made: account, journal, task, timeline, keys,
--- counters, all or nothing. Shared by submit.lua and turn.lua.
---
--- KEYS 1 account  2 task  3 timeline  4 due  5 journal  6 the tenant's tasks  7 idempotency key
---      8 repeat  9 usage of users and keys  10 sums by day  11 users  12 shard's sequence
---      13 owner of EvoLink's id  14 audit trail  15 what every key of the shard begins with
--- ARGV 1 numbers (names below)  2 the task's JSON  3 its member of the due set, less the last letter
---      4 id of the task  5 fingerprint of the request  6 field of the user's usage, or ''
---      7 field of the key's usage, or ''  8 row of the day's sums  9 user, or ''
---      10 owner of EvoLink's id  11 audit entry, or ''
---      12 postings, six numbers each: what is added to granted, available, held and spent; 1 for a hold
---         and 2 for a change of one; how much the windows count more
---      13 a letter for each step of the timeline: 'r' may be left out of a long one
---      14 endpoints that want to know of a low balance, with commas between them
---      15 id of the event that goes with the turn, or ''  16 its JSON  17 its targets, with commas
---      18 the tenant
---      19.. entries of the journal, then steps of the timeline, then the event's deliveries
-local now, valid_for, expected, operation, due, fence, lease_fence, lease_until, refreshed, state, unbound,
-  in_flight, loss, day_start, week_start, month_start, submitted, outcome, charged, key_fate, key_until,
-  repeat_fate, repeat_until, second, new_user, claims, shard, endpoints, remember, event_at =
-  unpack_numbers('<' .. string.rep('i8', 30), ARGV[1])
-local FIRST = 19
-local OUTCOMES = {'c', 'f', 'x'}
-
--- Posts everything on `account` (a table, not yet written) and counts it in the usages. Answers why it
--- can't be, or nil. Writes nothing.
+-- Stores a turn, all or nothing: nothing was written yet. `account` is none where the turn leaves it alone.
+-- Written in one piece: functions, like all that Lua makes anew in each call, cost more than commands.
+local entries = #ARGV[5] / 48
+local audit_at = 5 + entries + audited
 local low = false
-local function posted(account, user, key)
+if account then
   local before = account[4]
-  local starts = {day_start, week_start, month_start}
+  -- `Usage::held` and `Usage::changed`, on the numbers of `usage` from place `o` on.
+  local function count(usage, o, kind, change)
+    if kind == 1 then
+      if day_start > usage[o] then usage[o], usage[o + 1] = day_start, 0 end
+      if week_start > usage[o + 2] then usage[o + 2], usage[o + 3] = week_start, 0 end
+      if month_start > usage[o + 4] then usage[o + 4], usage[o + 5] = month_start, 0 end
+    end
+    local day = usage[o] == day_start and change or 0
+    local week = usage[o + 2] == week_start and change or 0
+    local month = usage[o + 4] == month_start and change or 0
+    usage[o + 1] = math.max(math.min(usage[o + 1] + day, MOST), 0)
+    usage[o + 3] = math.max(math.min(usage[o + 3] + week, MOST), 0)
+    usage[o + 5] = math.max(math.min(usage[o + 5] + month, MOST), 0)
+    usage[o + 6] = math.max(math.min(usage[o + 6] + change, MOST), 0)
+  end
   local at = 1
-  for _ = 1, #ARGV[12] / 48 do
+  for _ = 1, entries do
     local granted, available, held, spent, kind, change
-    granted, available, held, spent, kind, change, at = unpack_numbers('<i8i8i8i8i8i8', ARGV[12], at)
-    local wrong = post(account, granted, available, held, spent)
-    if wrong then return wrong end
-    local count = kind == 1 and usage_held or usage_changed
+    granted, available, held, spent, kind, change, at = unpack_numbers('<i8i8i8i8i8i8', ARGV[5], at)
+    -- `Account::post`
+    granted, available = account[3] + granted, account[4] + available
+    held, spent = account[5] + held, account[6] + spent
+    if granted > MOST or granted < -MOST or available > MOST or available < -MOST
+      or held > MOST or held < -MOST or spent > MOST or spent < -MOST then
+      return {'OVERFLOW'}
+    end
+    if held < 0 then return {'IMPOSSIBLE'} end
+    account[3], account[4], account[5], account[6] = granted, available, held, spent
     if kind ~= 0 then
-      count(account, 11, starts, change)
-      if user then count(user, 1, starts, change) end
-      if key then count(key, 1, starts, change) end
+      count(account, 11, kind, change)
+      if user then count(user, 1, kind, change) end
+      if key then count(key, 1, kind, change) end
     end
   end
   account[7] = account[7] + loss
+  account[8] = account[8] + entries
   account[9] = math.max(account[9] + in_flight, 0)
-  account[8] = account[8] + #ARGV[12] / 48
-  if #ARGV[12] > 0 then low = falls_low(account, before) end
-  -- Who is told is known by the list of endpoints that the caller looked at.
-  if (low or ARGV[15] ~= '') and account[20] ~= endpoints then return 'ENDPOINTS' end
-  return nil
-end
-
--- Writes everything. `asked` is kept from the task's head before. Answers the task's new version.
-local function write(account, user, key, asked)
-  local version = redis.call('INCR', KEYS[12])
-  local head = pack_numbers(HEAD, version, operation, due, fence, lease_fence, lease_until, refreshed, asked, state)
-  redis.call('SET', KEYS[2], head .. ARGV[2])
-  redis.call('SET', KEYS[1], packed_account(account))
-  local member, other = ARGV[3] .. 'b', ARGV[3] .. 'u'
-  if unbound == 1 then member, other = other, member end
-  if expected ~= -1 then redis.call('ZREM', KEYS[4], member, other) end
-  if due ~= -1 then redis.call('ZADD', KEYS[4], due, member) end
-  if expected == -1 then redis.call('ZADD', KEYS[6], second, string.sub(ARGV[4], -8)) end
-  local entries = #ARGV[12] / 48
   if entries > 0 then
-    redis.call('RPUSH', KEYS[5], unpack(ARGV, FIRST, FIRST - 1 + entries))
-    local counted = {}
-    if user then counted[1], counted[2] = ARGV[6], pack_numbers(USAGE, unpack(user, 1, 7)) end
-    if key then
-      counted[#counted + 1] = ARGV[7]
-      counted[#counted + 1] = pack_numbers(USAGE, unpack(key, 1, 7))
-    end
-    if #counted > 0 then redis.call('HSET', KEYS[9], unpack(counted)) end
-  end
-  local steps = #ARGV[13]
-  if steps > 0 then
-    local first = FIRST + entries
-    local room = MOST_NOTES - steps
-    if not string.find(ARGV[13], 'r', 1, true) or redis.call('LLEN', KEYS[3]) <= room then
-      redis.call('RPUSH', KEYS[3], unpack(ARGV, first, first + steps - 1))
-    else
-      local length = redis.call('LLEN', KEYS[3])
-      for n = 1, steps do
-        if length + n <= MOST_NOTES or string.sub(ARGV[13], n, n) ~= 'r' then
-          redis.call('RPUSH', KEYS[3], ARGV[first + n - 1])
-        end
-      end
+    -- Was the balance high and is low, so that the tenant must be told? The account says whether it was.
+    if account[25] == -1 or account[4] >= account[25] then
+      account[19] = 0
+    elseif account[19] == 0 and account[4] < before then
+      account[19], low = 1, true
     end
   end
-  if submitted == 1 then redis.call('HINCRBY', KEYS[10], ARGV[8] .. 's', 1) end
+  -- Who is told is known by the list of endpoints that the caller looked at.
+  if (low or told == 1) and account[20] ~= endpoints then return {'ENDPOINTS'} end
+  packed = pack_numbers(ACCOUNT, unpack(account, 1, 25))
+end
+
+-- The timeline, and what it is longer by: of many steps, those that may be left out are.
+local asked, steps = '\255\255\255\255\255\255', ARGV[3]
+if record then
+  asked = string.sub(record, 8, 13)
+  local length = unpack_numbers('<i4', record, 48)
+  local timeline = string.sub(record, length + 1)
+  -- The least that five hundred steps take.
+  if #timeline + #steps > 3500 then steps = kept_steps(timeline, steps) end
+  steps = timeline .. steps
+end
+local version = (read[3] or 0) + 1
+local at, tenant = KEYS[first + 3], string.sub(ARGV[4], 1, -20)
+local sets = {KEYS[3], version, KEYS[2], '\2' .. pack_numbers('<i6', version) .. asked .. ARGV[2] .. steps}
+local n = 4
+if account then
+  sets[n + 1], sets[n + 2] = KEYS[1], packed
+  n = n + 2
+end
+if owner > 0 then
+  sets[n + 1], sets[n + 2] = KEYS[owner], ARGV[4]
+  n = n + 2
+end
+if user and user_is_new == 1 then
+  if user[11] == 0 then user[9], user[10] = created, created end
+  user[10], user[11] = math.max(user[10], created), user[11] + 1
+end
+local counted, place = user, user_place
+for _ = 1, 2 do
+  if counted then
+    -- One that is new is listed by its name.
+    if not read[place] then call('SADD', at .. 'U:' .. tenant, string.sub(KEYS[place], #at + #tenant + 4)) end
+    if counted[8] < 2 then counted[8] = counted[8] + 2 end
+    sets[n + 1], sets[n + 2] = KEYS[place], pack_numbers(COUNTED, unpack(counted, 1, 11))
+    n = n + 2
+  end
+  counted, place = key, key_place
+end
+if sums > 0 then
+  local day = {0, 0, 0, 0, 0}
+  if read[sums] then
+    day = {unpack_numbers('<i8i8i8i8i8', read[sums])}
+  else
+    local row = string.sub(KEYS[sums], #at + #tenant + 4)
+    call('SADD', at .. 'D:' .. tenant .. ':' .. math.floor(tonumber(string.match(row, '^%d+')) / 32), row)
+  end
+  day[1] = day[1] + submitted
   if outcome ~= 0 then
-    redis.call('HINCRBY', KEYS[10], ARGV[8] .. OUTCOMES[outcome], 1)
-    if charged ~= 0 then redis.call('HINCRBY', KEYS[10], ARGV[8] .. 'm', string.format('%.0f', charged)) end
+    day[outcome + 1] = day[outcome + 1] + 1
+    day[5] = math.min(day[5] + charged, MOST)
   end
-  if new_user == 1 then
-    local seen = redis.call('HGET', KEYS[11], ARGV[9])
-    local first_seen, last_seen, count = now, now, 0
-    if seen then first_seen, last_seen, count = unpack_numbers('<i8i8i8', seen) end
-    redis.call('HSET', KEYS[11], ARGV[9], pack_numbers('<i8i8i8', first_seen, math.max(last_seen, now), count + 1))
-  end
-  if low then tell_low(KEYS[15], ARGV[18], account, now, words(ARGV[14])) end
-  if ARGV[15] ~= '' then
-    local targets = words(ARGV[17])
-    local deliveries = {unpack(ARGV, FIRST + entries + steps, FIRST + entries + steps + #targets - 1)}
-    tell(KEYS[15], ARGV[18], ARGV[15], ARGV[16], event_at, targets, deliveries)
-  end
-  return version
+  sets[n + 1], sets[n + 2] = KEYS[sums], pack_numbers('<i8i8i8i8i8', unpack(day, 1, 5))
+  n = n + 2
 end
+if remember == 1 or remember == 2 or (remember == 3 and not read[lead]) then
+  sets[n + 1], sets[n + 2] = KEYS[lead], '\255\255\255\255\255\255' .. name
+  n = n + 2
+end
+call('MSET', unpack(sets, 1, n))
 
-local function keep_until(key, until_, rest)
-  redis.call('SET', key, pack_numbers('<i8', until_) .. rest, 'PXAT', string.format('%.0f', until_ + 86400000))
+if entries > 0 then call('RPUSH', KEYS[first + 2], unpack(ARGV, 6, 5 + entries)) end
+if letter_before ~= 0 and letter_before ~= letter then
+  call('ZREM', KEYS[first], ARGV[4] .. string.char(letter_before))
 end
-
--- What becomes of the client's key and of the repeat record.
-local function settle_keys()
-  if key_fate ~= 0 then
-    local known = redis.call('GET', KEYS[7])
-    if known and string.sub(known, 9, 40) == ARGV[4] then
-      if key_fate == 1 then
-        redis.call('DEL', KEYS[7])
-      else
-        keep_until(KEYS[7], key_until, string.sub(known, 9))
-      end
-    end
-  end
-  if repeat_fate == 1 then
-    keep_until(KEYS[8], repeat_until, ARGV[4])
-  elseif repeat_fate == 2 then
-    local known = redis.call('GET', KEYS[8])
-    if known and string.sub(known, 9) == ARGV[4] and unpack_numbers('<i8', known) == -1 then
-      redis.call('DEL', KEYS[8])
-    end
+if letter ~= 0 then call('ZADD', KEYS[first], due, ARGV[4] .. string.char(letter)) end
+if expected == -1 then call('ZADD', KEYS[first + 1], string.sub(name, 1, 10), string.sub(name, 11)) end
+-- 1 leads to nothing any more, 2 leads to the task until then: if it leads to this task.
+if lead_fate ~= 0 and (lead_fate == 3 or (read[lead] and string.sub(read[lead], 7) == name)) then
+  if lead_fate == 1 then
+    call('DEL', KEYS[lead])
+  elseif lead_fate == 4 then
+    -- Unless its client is to find it for a while.
+    if unpack_numbers('<i6', read[lead]) == -1 then call('DEL', KEYS[lead]) end
+  else
+    call('SET', KEYS[lead], pack_numbers('<i6', lead_until) .. name, 'PXAT', lead_until + 86400000)
   end
 end
-
--- Lets the same request find its new task: 1 by the client's key, 2 by the request's fingerprint; 3 by
--- the client's key unless that leads elsewhere.
-local function remember_task()
-  local open = pack_numbers('<i8', -1) .. ARGV[4]
-  if remember == 1 then
-    redis.call('SET', KEYS[7], open .. ARGV[5])
-  elseif remember == 3 then
-    redis.call('SET', KEYS[7], open .. ARGV[5], 'NX')
-  elseif remember == 2 then
-    redis.call('SET', KEYS[8], open)
+if audited == 1 then audit(at .. 'audit', shard, now, ARGV[audit_at]) end
+if low or told == 1 then
+  local tell, tell_low, words = queues()
+  if low then tell_low(at, tenant, account, now, words(told > 0 and ARGV[audit_at + 1] or '')) end
+  if told == 1 then
+    local targets = words(ARGV[audit_at + 4])
+    local deliveries = {unpack(ARGV, audit_at + 5, audit_at + 4 + #targets)}
+    tell(at, tenant, ARGV[audit_at + 2], ARGV[audit_at + 3], event_at, targets, deliveries)
   end
 end
+return {'OK', version, packed, rate_before}

@@ -5,21 +5,21 @@
 -- Checks that id, digest and name are new, or that the admin is there.
 -- Answers EXISTS admin | NO_KEY | OK
 local now, shard = unpack_numbers('<i8i8', ARGV[1])
-local known = redis.call('HGET', KEYS[1], ARGV[2])
+local known = call('HGET', KEYS[1], ARGV[2])
 if ARGV[5] == '' then
   if not known then return {'NO_KEY'} end
-  redis.call('INCR', KEYS[4])
-  redis.call('HDEL', KEYS[1], ARGV[2])
-  redis.call('HDEL', KEYS[2], ARGV[3])
-  redis.call('HDEL', KEYS[3], ARGV[4])
+  call('INCR', KEYS[4])
+  call('HDEL', KEYS[1], ARGV[2])
+  call('HDEL', KEYS[2], ARGV[3])
+  call('HDEL', KEYS[3], ARGV[4])
 else
-  if known or redis.call('HEXISTS', KEYS[2], ARGV[3]) == 1 or redis.call('HEXISTS', KEYS[3], ARGV[4]) == 1 then
+  if known or call('HEXISTS', KEYS[2], ARGV[3]) == 1 or call('HEXISTS', KEYS[3], ARGV[4]) == 1 then
     return {'EXISTS', known or ''}
   end
-  redis.call('INCR', KEYS[4])
-  redis.call('HSET', KEYS[1], ARGV[2], ARGV[5])
-  redis.call('HSET', KEYS[2], ARGV[3], ARGV[2])
-  redis.call('HSET', KEYS[3], ARGV[4], ARGV[2])
+  call('INCR', KEYS[4])
+  call('HSET', KEYS[1], ARGV[2], ARGV[5])
+  call('HSET', KEYS[2], ARGV[3], ARGV[2])
+  call('HSET', KEYS[3], ARGV[4], ARGV[2])
 end
 audit(KEYS[5], shard, now, ARGV[6])
 return {'OK'}

@@ -8,21 +8,21 @@
 --      5 audit entry, or ''  6 event's id, or ''  7 event's JSON  8 its targets, with commas  9.. its deliveries
 -- Answers NO_TENANT | CONFLICT | OK account
 local now, shard, version, fate, event_at = unpack_numbers('<i8i8i8i8i8', ARGV[1])
-local packed = redis.call('GET', KEYS[1])
+local packed = call('GET', KEYS[1])
 if not packed then return {'NO_TENANT'} end
 local account = {unpack_numbers(ACCOUNT, packed)}
 if account[20] ~= version then return {'CONFLICT'} end
 local at, tenant, id = KEYS[3], ARGV[2], ARGV[3]
-redis.call('INCR', KEYS[4])
+call('INCR', KEYS[4])
 if id ~= '' then
   if ARGV[4] == '' then
-    redis.call('HDEL', KEYS[2], id)
+    call('HDEL', KEYS[2], id)
   else
-    redis.call('HSET', KEYS[2], id, ARGV[4])
+    call('HSET', KEYS[2], id, ARGV[4])
   end
   account[20] = version + 1
   packed = packed_account(account)
-  redis.call('SET', KEYS[1], packed)
+  call('SET', KEYS[1], packed)
   if fate ~= 0 then settle_queue(at, tenant, id, {0, 1, 0, -1, -1, fate - 1}) end
 end
 if ARGV[5] ~= '' then audit(KEYS[5], shard, now, ARGV[5]) end

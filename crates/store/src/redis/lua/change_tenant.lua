@@ -5,14 +5,14 @@
 --      3 the tenant's JSON after  4 audit entry
 -- Answers NO_TENANT | CONFLICT | OK account
 local now, version, flags, shard, threshold = unpack_numbers('<i8i8i8i8i8', ARGV[1])
-local packed = redis.call('GET', KEYS[1])
+local packed = call('GET', KEYS[1])
 if not packed then return {'NO_TENANT'} end
-if redis.call('GET', KEYS[2]) ~= ARGV[2] then return {'CONFLICT'} end
+if call('GET', KEYS[2]) ~= ARGV[2] then return {'CONFLICT'} end
 local account = {unpack_numbers(ACCOUNT, packed)}
 account[1], account[2], account[25] = version, flags, threshold
 packed = packed_account(account)
-redis.call('INCR', KEYS[3])
-redis.call('SET', KEYS[1], packed)
-redis.call('SET', KEYS[2], ARGV[3])
+call('INCR', KEYS[3])
+call('SET', KEYS[1], packed)
+call('SET', KEYS[2], ARGV[3])
 audit(KEYS[4], shard, now, ARGV[4])
 return {'OK', packed}

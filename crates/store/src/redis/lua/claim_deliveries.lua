@@ -9,7 +9,7 @@
 --   delivery: lane, event's JSON, delivery, endpoint's JSON or '', its queue as it is stored
 local now, valid_for, lease, room_good, room_suspect = unpack_numbers('<i8i8i8i8i8', ARGV[1])
 local time = out_of_time(now, valid_for)
-if time then return {'LATE', string.format('%.0f', time)} end
+if time then return {'LATE', time} end
 local at = KEYS[3]
 local answer = {'OK', '', ''}
 
@@ -18,29 +18,29 @@ local function take(lane, tenant, target, left)
   local events = at .. 'e:' .. tenant .. ':'
   -- Moves a delivery on; none where the row of the queue leads nowhere.
   local function move_on(event, due, until_, next_fence)
-    local delivery = redis.call('HGET', events .. event, target)
-    redis.call('ZREM', waiting, event)
-    redis.call('ZREM', sending, event)
+    local delivery = call('HGET', events .. event, target)
+    call('ZREM', waiting, event)
+    call('ZREM', sending, event)
     if not delivery then return nil end
     local _, _, fence = unpack_numbers(DELIVERY, delivery)
     delivery = pack_numbers(DELIVERY, due, until_, fence + next_fence) .. string.sub(delivery, 25)
-    redis.call('HSET', events .. event, target, delivery)
-    if due ~= -1 then redis.call('ZADD', waiting, due, event) end
-    if until_ ~= -1 then redis.call('ZADD', sending, until_, event) end
+    call('HSET', events .. event, target, delivery)
+    if due ~= -1 then call('ZADD', waiting, due, event) end
+    if until_ ~= -1 then call('ZADD', sending, until_, event) end
     return delivery
   end
-  local over = redis.call('ZRANGEBYSCORE', sending, '-inf', now, 'WITHSCORES')
+  local over = call('ZRANGEBYSCORE', sending, '-inf', now, 'WITHSCORES')
   for n = 1, #over, 2 do move_on(over[n], tonumber(over[n + 1]), -1, 0) end
   local queue = queue_at(at, tenant, target)
-  local room = math.min(queue[2] - redis.call('ZCARD', sending), left)
+  local room = math.min(queue[2] - call('ZCARD', sending), left)
   if queue[6] == 1 or now < queue[4] then room = 0 end
   local taken = {}
   if room > 0 then
-    local endpoint = redis.call('HGET', at .. 'E:' .. tenant, target) or ''
-    for _, event in ipairs(redis.call('ZRANGEBYSCORE', waiting, '-inf', now, 'LIMIT', 0, room)) do
+    local endpoint = call('HGET', at .. 'E:' .. tenant, target) or ''
+    for _, event in ipairs(call('ZRANGEBYSCORE', waiting, '-inf', now, 'LIMIT', 0, room)) do
       local delivery = move_on(event, -1, now + lease, 1)
       if delivery then
-        taken[#taken + 1] = {lane, redis.call('HGET', events .. event, ''), delivery, endpoint}
+        taken[#taken + 1] = {lane, call('HGET', events .. event, ''), delivery, endpoint}
       end
     end
   end
@@ -53,14 +53,14 @@ local function take(lane, tenant, target, left)
 end
 
 for lane, left in ipairs({room_good, room_suspect}) do
-  local due = redis.call('ZRANGEBYSCORE', KEYS[lane], '-inf', now, 'LIMIT', 0, left)
+  local due = call('ZRANGEBYSCORE', KEYS[lane], '-inf', now, 'LIMIT', 0, left)
   for _, member in ipairs(due) do
     if left <= 0 then break end
     local tenant, target = string.match(member, '^(%Z*)%z(%Z*)$')
-    redis.call('ZREM', KEYS[lane], member)
+    call('ZREM', KEYS[lane], member)
     left = left - take(lane, tenant, target, left)
   end
 end
-if #answer > 3 then redis.call('INCR', KEYS[4]) end
-for lane = 1, 2 do answer[1 + lane] = redis.call('ZRANGE', KEYS[lane], 0, 0, 'WITHSCORES')[2] or '' end
+if #answer > 3 then call('INCR', KEYS[4]) end
+for lane = 1, 2 do answer[1 + lane] = call('ZRANGE', KEYS[lane], 0, 0, 'WITHSCORES')[2] or '' end
 return answer

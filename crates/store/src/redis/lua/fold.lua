@@ -4,11 +4,11 @@
 -- ARGV 1 numbers: entries that had left, entries that leave now  2 the opening's JSON
 -- Answers CONFLICT | OK
 local left, more = unpack_numbers('<i8i8', ARGV[1])
-local account = {unpack_numbers(ACCOUNT, redis.call('GET', KEYS[1]))}
+local account = {unpack_numbers(ACCOUNT, call('GET', KEYS[1]))}
 if account[18] ~= left then return {'CONFLICT'} end
 account[18] = left + more
-redis.call('INCR', KEYS[4])
-redis.call('SET', KEYS[1], packed_account(account))
-redis.call('SET', KEYS[3], ARGV[2])
-redis.call('LTRIM', KEYS[2], more, -1)
+call('INCR', KEYS[4])
+call('SET', KEYS[1], packed_account(account))
+call('SET', KEYS[3], ARGV[2])
+call('LTRIM', KEYS[2], more, -1)
 return {'OK'}

@@ -10,13 +10,13 @@
 -- Answers NO_TENANT | LATE time | KNOWN grant account | OVERFLOW | IMPOSSIBLE | ENDPOINTS |
 --   OK account
 local now, valid_for, amount, shard, endpoints = unpack_numbers('<i8i8i8i8i8', ARGV[1])
-local packed = redis.call('GET', KEYS[1])
+local packed = call('GET', KEYS[1])
 if not packed then return {'NO_TENANT'} end
 local time = out_of_time(now, valid_for)
-if time then return {'LATE', string.format('%.0f', time)} end
-if redis.call('EXISTS', KEYS[6]) == 1 then return {'OK', packed} end
+if time then return {'LATE', time} end
+if call('EXISTS', KEYS[6]) == 1 then return {'OK', packed} end
 if ARGV[2] ~= '' then
-  local known = redis.call('HGET', KEYS[2], ARGV[2])
+  local known = call('HGET', KEYS[2], ARGV[2])
   if known then return {'KNOWN', known, packed} end
 end
 local account = {unpack_numbers(ACCOUNT, packed)}
@@ -28,11 +28,11 @@ account[8] = account[8] + 1
 local low = falls_low(account, available)
 if low and account[20] ~= endpoints then return {'ENDPOINTS'} end
 packed = packed_account(account)
-redis.call('INCR', KEYS[4])
-redis.call('SET', KEYS[1], packed)
-redis.call('RPUSH', KEYS[3], ARGV[4])
-redis.call('SET', KEYS[6], '', 'PX', 3600000)
-if ARGV[2] ~= '' then redis.call('HSET', KEYS[2], ARGV[2], ARGV[3]) end
+call('INCR', KEYS[4])
+call('SET', KEYS[1], packed)
+call('RPUSH', KEYS[3], ARGV[4])
+call('SET', KEYS[6], '', 'PX', 3600000)
+if ARGV[2] ~= '' then call('HSET', KEYS[2], ARGV[2], ARGV[3]) end
 audit(KEYS[5], shard, now, 'g' .. pack_numbers('<i8i8i8i8', granted, available, account[3], account[4]) .. ARGV[5])
 if low then tell_low(KEYS[7], ARGV[7], account, now, words(ARGV[6])) end
 return {'OK', packed}

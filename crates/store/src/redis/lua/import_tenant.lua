@@ -4,11 +4,11 @@
 -- ARGV 1 numbers: now, shard  2 the tenant's id  3 the tenant's JSON  4 its account  5 audit entry
 -- Checks that there is none of that id. Answers EXISTS account | OK
 local now, shard = unpack_numbers('<i8i8', ARGV[1])
-local known = redis.call('GET', KEYS[1])
+local known = call('GET', KEYS[1])
 if known then return {'EXISTS', known} end
-redis.call('INCR', KEYS[5])
-redis.call('SET', KEYS[1], ARGV[4])
-redis.call('SET', KEYS[2], ARGV[3])
-redis.call('SADD', KEYS[3], ARGV[2])
+call('INCR', KEYS[5])
+call('SET', KEYS[1], ARGV[4])
+call('SET', KEYS[2], ARGV[3])
+call('SADD', KEYS[3], ARGV[2])
 audit(KEYS[4], shard, now, ARGV[5])
 return {'OK'}

@@ -4,12 +4,12 @@
 -- ARGV 1 numbers: the number of the entry before the first, how many
 -- Answers OK, the number of the entry before the first that is there, then the entries
 local after, limit = unpack_numbers('<i8i8', ARGV[1])
-local packed = redis.call('GET', KEYS[1])
+local packed = call('GET', KEYS[1])
 if not packed then return {'OK', after} end
 local left = unpack_numbers('<i8', packed, 137)
 local first = math.max(after, left)
 local answer = {'OK', first}
-for _, entry in ipairs(redis.call('LRANGE', KEYS[2], first - left, first - left + limit - 1)) do
+for _, entry in ipairs(call('LRANGE', KEYS[2], first - left, first - left + limit - 1)) do
   answer[#answer + 1] = entry
 end
 return answer

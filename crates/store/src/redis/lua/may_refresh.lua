@@ -5,11 +5,11 @@
 -- ARGV 1 numbers: now, refresh_after
 -- Answers 1 or 0; 0 for a task that is not there.
 local now, refresh_after = unpack_numbers('<i8i8', ARGV[1])
-local head = redis.call('GETRANGE', KEYS[1], 0, HEAD_BYTES - 1)
+local head = call('GETRANGE', KEYS[1], 0, 45)
 if head == '' then return 0 end
-local version, operation, due, fence, lease_fence, lease_until, refreshed, asked, state = unpack_numbers(HEAD, head)
+local asked, refreshed = unpack_numbers('<i6', head, 8), unpack_numbers('<i6', head, 41)
 if (refreshed ~= -1 and now - refreshed < refresh_after) or (asked ~= -1 and now - asked < refresh_after) then
   return 0
 end
-redis.call('SETRANGE', KEYS[1], 0, pack_numbers(HEAD, version, operation, due, fence, lease_fence, lease_until, refreshed, now, state))
+call('SETRANGE', KEYS[1], 7, pack_numbers('<i6', now))
 return 1

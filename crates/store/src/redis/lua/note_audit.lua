@@ -4,7 +4,7 @@
 -- ARGV 1 numbers: now, shard, 1 to take the mark away  2 audit entry
 -- Answers OK
 local now, shard, unmark = unpack_numbers('<i8i8i8', ARGV[1])
-redis.call('INCR', KEYS[2])
-if unmark == 1 then redis.call('DEL', KEYS[3]) end
+call('INCR', KEYS[2])
+if unmark == 1 then call('DEL', KEYS[3]) end
 audit(KEYS[1], shard, now, ARGV[2])
 return {'OK'}

@@ -12,7 +12,7 @@ local FRESH = pack_numbers(QUEUE, 0, 1, 0, -1, -1, 0)
 
 -- The queue as it is stored; `stored` is its bytes, '' where it is not there.
 local function queue_at(at, tenant, target)
-  local stored = redis.call('GET', at .. 'q:' .. tenant .. ':' .. target) or ''
+  local stored = call('GET', at .. 'q:' .. tenant .. ':' .. target) or ''
   local queue = {unpack_numbers(QUEUE, stored ~= '' and stored or FRESH)}
   queue.stored = stored
   return queue
@@ -22,11 +22,11 @@ end
 -- (`Queue::due`, `Queue::is_kept_idle`). Answers its bytes as they are stored now, and when it is due.
 local function settle_queue(at, tenant, target, queue)
   local waiting, sending = at .. 'w:' .. tenant .. ':' .. target, at .. 'l:' .. tenant .. ':' .. target
-  local first = redis.call('ZRANGE', waiting, 0, 0, 'WITHSCORES')[2]
-  local lease = redis.call('ZRANGE', sending, 0, 0, 'WITHSCORES')[2]
+  local first = call('ZRANGE', waiting, 0, 0, 'WITHSCORES')[2]
+  local lease = call('ZRANGE', sending, 0, 0, 'WITHSCORES')[2]
   local due
   if queue[6] == 0 then
-    if first and (not lease or redis.call('ZCARD', sending) < queue[2]) then
+    if first and (not lease or call('ZCARD', sending) < queue[2]) then
       due = math.max(tonumber(first), queue[4])
     end
     if lease and (not due or tonumber(lease) < due) then due = tonumber(lease) end
@@ -34,38 +34,38 @@ local function settle_queue(at, tenant, target, queue)
   local member = tenant .. '\0' .. target
   local lane, other = at .. 'out:s', at .. 'out:g'
   if queue[1] == 1 then lane, other = other, lane end
-  redis.call('ZREM', other, member)
-  if due then redis.call('ZADD', lane, due, member) else redis.call('ZREM', lane, member) end
+  call('ZREM', other, member)
+  if due then call('ZADD', lane, due, member) else call('ZREM', lane, member) end
   local packed = pack_numbers(QUEUE, unpack(queue))
   local kept = packed ~= FRESH
   if not first and not lease then
     if string.sub(target, 1, 3) == 'cb_' then
       kept = kept and queue[1] == 1
     else
-      kept = kept and redis.call('HEXISTS', at .. 'E:' .. tenant, target) == 1
+      kept = kept and call('HEXISTS', at .. 'E:' .. tenant, target) == 1
     end
   end
   local key = at .. 'q:' .. tenant .. ':' .. target
   if not kept then packed = '' end
   if packed ~= queue.stored then
-    if kept then redis.call('SET', key, packed) else redis.call('DEL', key) end
+    if kept then call('SET', key, packed) else call('DEL', key) end
   end
   -- Those of callbacks are listed: nobody deletes them but a sweep.
   if string.sub(target, 1, 3) == 'cb_' then
-    redis.call(kept and 'SADD' or 'SREM', at .. 'Q:' .. tenant, target)
+    call(kept and 'SADD' or 'SREM', at .. 'Q:' .. tenant, target)
   end
   return packed, due
 end
 
 -- Removes an event with its deliveries, whatever their state: `fields` is its whole hash.
 local function forget_event(at, tenant, event, fields)
-  redis.call('DEL', at .. 'e:' .. tenant .. ':' .. event)
+  call('DEL', at .. 'e:' .. tenant .. ':' .. event)
   for n = 1, #fields, 2 do
     local target = fields[n]
     if target ~= '' then
-      redis.call('ZREM', at .. 'h:' .. tenant, event .. '\0' .. target)
-      redis.call('ZREM', at .. 'w:' .. tenant .. ':' .. target, event)
-      redis.call('ZREM', at .. 'l:' .. tenant .. ':' .. target, event)
+      call('ZREM', at .. 'h:' .. tenant, event .. '\0' .. target)
+      call('ZREM', at .. 'w:' .. tenant .. ':' .. target, event)
+      call('ZREM', at .. 'l:' .. tenant .. ':' .. target, event)
       settle_queue(at, tenant, target, queue_at(at, tenant, target))
     end
   end
@@ -76,7 +76,7 @@ local function is_waited_for(at, tenant, event, fields, patient)
   for n = 1, #fields, 2 do
     if fields[n] ~= '' then
       local due, lease = unpack_numbers(DELIVERY, fields[n + 1])
-      local time = redis.call('ZSCORE', at .. 'h:' .. tenant, event .. '\0' .. fields[n])
+      local time = call('ZSCORE', at .. 'h:' .. tenant, event .. '\0' .. fields[n])
       if (due ~= -1 or lease ~= -1) and time and tonumber(time) > patient then return true end
     end
   end
@@ -86,18 +86,18 @@ end
 -- Tells `targets` of an event that nobody was told of yet: `deliveries` are their JSON, in the same order.
 local function tell(at, tenant, event, json, time, targets, deliveries)
   local key = at .. 'e:' .. tenant .. ':' .. event
-  if #targets == 0 or redis.call('EXISTS', key) == 1 then return end
+  if #targets == 0 or call('EXISTS', key) == 1 then return end
   local fields, history = {'', json}, {}
   for n, target in ipairs(targets) do
     fields[2 * n + 1], fields[2 * n + 2] = target, pack_numbers(DELIVERY, time, -1, 0) .. deliveries[n]
     history[2 * n - 1], history[2 * n] = time, event .. '\0' .. target
   end
-  redis.call('HSET', key, unpack(fields))
-  redis.call('ZADD', at .. 'h:' .. tenant, unpack(history))
+  call('HSET', key, unpack(fields))
+  call('ZADD', at .. 'h:' .. tenant, unpack(history))
   for _, target in ipairs(targets) do
     local waiting = at .. 'w:' .. tenant .. ':' .. target
-    local first = redis.call('ZRANGE', waiting, 0, 0, 'WITHSCORES')[2]
-    redis.call('ZADD', waiting, time, event)
+    local first = call('ZRANGE', waiting, 0, 0, 'WITHSCORES')[2]
+    call('ZADD', waiting, time, event)
     -- Behind others that wait, it changes nothing of when the queue is due: so what is told to a target that
     -- hangs costs little.
     if not first or tonumber(first) > time then settle_queue(at, tenant, target, queue_at(at, tenant, target)) end
@@ -109,19 +109,6 @@ local function words(list)
   local found = {}
   for word in string.gmatch(list, '[^,]+') do found[#found + 1] = word end
   return found
-end
-
--- After postings that left `available` where it was `before`: was the balance high and is low, so that the
--- tenant must be told (`low_credits`)? Notes in the account that it was.
-local function falls_low(account, before)
-  local available, threshold = account[4], account[25]
-  if threshold == -1 or available >= threshold then
-    account[19] = 0
-    return false
-  end
-  local now_told = account[19] == 0 and available < before
-  if now_told then account[19] = 1 end
-  return now_told
 end
 
 -- Tells the endpoints in `targets` of the low balance that the last entry of the journal made.

@@ -6,15 +6,15 @@
 local now, kept = unpack_numbers('<i8i8', ARGV[1])
 local at, tenant = KEYS[2], ARGV[2]
 local forgotten = 0
-for _, target in ipairs(redis.call('SMEMBERS', at .. 'Q:' .. tenant)) do
+for _, target in ipairs(call('SMEMBERS', at .. 'Q:' .. tenant)) do
   local took = queue_at(at, tenant, target)[5]
   local name = tenant .. ':' .. target
-  local empty = redis.call('EXISTS', at .. 'w:' .. name, at .. 'l:' .. name) == 0
+  local empty = call('EXISTS', at .. 'w:' .. name, at .. 'l:' .. name) == 0
   if empty and (took == -1 or now - took >= kept) then
-    redis.call('DEL', at .. 'q:' .. name)
-    redis.call('SREM', at .. 'Q:' .. tenant, target)
+    call('DEL', at .. 'q:' .. name)
+    call('SREM', at .. 'Q:' .. tenant, target)
     forgotten = forgotten + 1
   end
 end
-if forgotten > 0 then redis.call('INCR', KEYS[1]) end
+if forgotten > 0 then call('INCR', KEYS[1]) end
 return {'OK', forgotten}
