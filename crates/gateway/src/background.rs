@@ -10,6 +10,8 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::context;
+
 /// Spawns background work and waits for its end. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Background {
@@ -19,13 +21,13 @@ pub struct Background {
 }
 
 impl Background {
-    /// Spawns work that ends by itself.
+    /// Spawns work that ends by itself. It has the context of the work that it is spawned from.
     pub fn spawn<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> tokio::task::JoinHandle<T> {
         #[expect(clippy::disallowed_methods, reason = "this is the place that tracks")]
-        tokio::spawn(self.tracker.track_future(work))
+        tokio::spawn(self.tracker.track_future(context::inherit(work)))
     }
 
     /// The same on the runtime of `lane`.
@@ -34,7 +36,7 @@ impl Background {
         lane: &Handle,
         work: impl Future<Output = T> + Send + 'static,
     ) -> tokio::task::JoinHandle<T> {
-        lane.spawn(self.tracker.track_future(work))
+        lane.spawn(self.tracker.track_future(context::inherit(work)))
     }
 
     /// Resolves when a shutdown begins: loops end, no new work is begun.

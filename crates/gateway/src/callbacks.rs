@@ -148,6 +148,7 @@ fn from_claims(gateway: &Gateway, claims: &Claims) -> Option<Task> {
         lease: 0,
         deadline: millis(gateway.config.tasks.deadline),
         windows: Windows::default(),
+        trace: None,
     };
     Some(
         hold(Account::default(), true, intent, claims.created)

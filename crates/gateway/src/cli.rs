@@ -7,6 +7,7 @@ mod admin;
 mod check;
 mod dev;
 mod health;
+mod log_level;
 mod metrics;
 mod openapi;
 mod remote;
@@ -39,6 +40,8 @@ enum Command {
     Check(check::Arguments),
     /// Say whether a running gateway is ready.
     Health(health::Arguments),
+    /// Say or change what a running gateway logs.
+    LogLevel(log_level::Arguments),
     /// Run everything on this machine: the gateway, a store, and a fake EvoLink.
     Dev(dev::Arguments),
     /// Print the OpenAPI document of every route (JSON), as `/openapi.json` serves it.
@@ -59,6 +62,7 @@ impl Cli {
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Check(arguments) => check::run(&arguments),
             Command::Health(arguments) => health::run(arguments).await,
+            Command::LogLevel(arguments) => log_level::run(arguments).await,
             Command::Dev(arguments) => dev::run(arguments).await,
             Command::Openapi => openapi::run(),
             Command::Metrics => metrics::run(),

@@ -38,7 +38,7 @@ pub use auth::{Auth, Issuer, KeysFrom};
 pub use evolink::EvoLink;
 pub use hosts::ProxyUrl;
 pub use listen::{Admin, Callbacks, Listen, Shutdown};
-pub use log::{Log, LogFormat};
+pub use log::{InvalidLevel, Level, Log, LogFormat, LogRequests};
 pub use problem::{ConfigErrors, Problem, Warning};
 pub use refused::Refused;
 pub use server::Server;

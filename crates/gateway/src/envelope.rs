@@ -2,17 +2,21 @@
 //! whatever happens inside, a panic included.
 
 use std::panic::AssertUnwindSafe;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt as _;
+use http_body::Body as _;
 
-use crate::context::Context;
+use crate::config::LogRequests;
+use crate::context::{Context, REQUEST_ID};
 use crate::error::ApiError;
+use crate::logging::REQUESTS;
 use crate::metrics;
 
 /// The answer to a request that is turned away before anybody looks at it. It costs as little as it can: it is
@@ -21,18 +25,19 @@ pub fn turn_away(headers: &HeaderMap, error: ApiError) -> Response {
     let context = Context::of(headers);
     let mut response = error.render(context.request_id());
     if let Ok(id) = HeaderValue::from_str(context.request_id()) {
-        response.headers_mut().insert("x-request-id", id);
+        response.headers_mut().insert(REQUEST_ID, id);
     }
+    response.headers_mut().extend(context.trace_headers());
     response
 }
 
 /// Wraps every request of every listener that clients reach.
-pub async fn envelope(request: Request, next: Next) -> Response {
+pub async fn envelope(State(logged): State<LogRequests>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let envelope = Envelope::open(&mut parts);
+    let envelope = Envelope::open(&mut parts, logged);
     let path = parts.extensions.get::<MatchedPath>().cloned();
     let work = next.run(Request::from_parts(parts, body));
-    let answered = AssertUnwindSafe(work).catch_unwind().await;
+    let answered = envelope.around(work).await;
     envelope.close(path.as_ref().map(MatchedPath::as_str), answered)
 }
 
@@ -42,18 +47,32 @@ pub struct Envelope {
     began: Instant,
     context: Context,
     method: Method,
+    bytes_in: Option<u64>,
+    logged: LogRequests,
 }
 
 impl Envelope {
     /// The request has come. From here on its context is among its extensions.
-    pub fn open(request: &mut Parts) -> Self {
+    pub fn open(request: &mut Parts, logged: LogRequests) -> Self {
+        let began = Instant::now();
         let context = Context::of(&request.headers);
         request.extensions.insert(context.clone());
         Self {
-            began: Instant::now(),
+            began,
             context,
             method: request.method.clone(),
+            bytes_in: content_length(&request.headers),
+            logged,
         }
+    }
+
+    /// The work that answers the request, in its context. An error is a panic.
+    pub fn around<F: Future>(
+        &self,
+        work: F,
+    ) -> impl Future<Output = std::thread::Result<F::Output>> + use<F> {
+        let work = AssertUnwindSafe(work).catch_unwind();
+        self.context.clone().around(work)
     }
 
     /// Its answer, or that there is none because something panicked. `matched` is the route that it took.
@@ -62,6 +81,8 @@ impl Envelope {
             began,
             context,
             method,
+            bytes_in,
+            logged,
         } = self;
         let route = matched.unwrap_or(metrics::UNMATCHED);
         let mut response = answered.unwrap_or_else(|_| {
@@ -82,24 +103,76 @@ impl Envelope {
             }
         }
         if let Ok(id) = HeaderValue::from_str(context.request_id()) {
-            response.headers_mut().insert("x-request-id", id);
+            response.headers_mut().insert(REQUEST_ID, id);
         }
+        response.headers_mut().extend(context.trace_headers());
 
         let took = began.elapsed();
         let status = response.status().as_u16();
         metrics::http::answered(matched, &method, response.status(), took);
-        tracing::info!(
-            request_id = context.request_id(),
-            tenant = context.tenant().map(tracing::field::display),
-            credential = context.credential().map(tracing::field::display),
-            task = context.task().map(tracing::field::display),
-            method = %method,
+        let line = Line {
+            context: &context,
+            method: &method,
             route,
             status,
             code,
-            took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-            "request"
-        );
+            took,
+            bytes_in,
+            bytes_out: response.body().size_hint().exact(),
+        };
+        line.write(logged);
         response
     }
+}
+
+/// What is logged of a request, once it is answered. `bytes_out` is missing where the answer is a stream.
+struct Line<'a> {
+    context: &'a Context,
+    method: &'a Method,
+    route: &'a str,
+    status: u16,
+    code: Option<String>,
+    took: Duration,
+    bytes_in: Option<u64>,
+    bytes_out: Option<u64>,
+}
+
+impl Line<'_> {
+    fn write(self, logged: LogRequests) {
+        let asked_for = match logged {
+            LogRequests::All => true,
+            LogRequests::Errors => self.status >= 400,
+            LogRequests::Nothing => false,
+        };
+        // The level of a line is part of where it is written.
+        macro_rules! at {
+            ($level:ident) => {
+                tracing::$level!(
+                    target: REQUESTS,
+                    request_id = self.context.request_id(),
+                    trace_id = format_args!("{:032x}", self.context.trace().trace()),
+                    tenant = self.context.tenant().map(tracing::field::display),
+                    credential = self.context.credential().map(tracing::field::display),
+                    task = self.context.task().map(tracing::field::display),
+                    method = %self.method,
+                    route = self.route,
+                    status = self.status,
+                    code = self.code,
+                    took_ms = u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
+                    bytes_in = self.bytes_in,
+                    bytes_out = self.bytes_out,
+                    "request"
+                )
+            };
+        }
+        if asked_for {
+            at!(info);
+        } else {
+            at!(debug);
+        }
+    }
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

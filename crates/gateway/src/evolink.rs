@@ -33,6 +33,7 @@ use reqwest::{ClientBuilder, RequestBuilder};
 use serde_json::json;
 use url::Url;
 
+use crate::context::Context;
 use crate::{config, failpoint};
 
 pub use client::EvoLinkError;
@@ -66,29 +67,12 @@ static CREDITS: Operation = Operation::get("credits", "/credits");
 static MODELS: Operation = Operation::get("models", "/models");
 static PROBE: Operation = Operation::get("probe", "/tasks/{id}");
 
-/// What makes a call traceable at EvoLink's side: sent on as the headers of these names.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Trace {
-    /// `x-request-id`; empty, none is sent.
-    pub request_id: String,
-    /// `traceparent` (W3C Trace Context).
-    pub traceparent: Option<String>,
-}
-
-impl Trace {
-    fn headers(&self) -> HeaderMap {
-        let id = Some(&self.request_id).filter(|id| !id.is_empty());
-        [
-            ("x-request-id", id),
-            ("traceparent", self.traceparent.as_ref()),
-        ]
-        .into_iter()
-        .filter_map(|(name, value)| {
-            let value = HeaderValue::from_str(value?).ok()?;
-            Some((HeaderName::from_static(name), value))
-        })
-        .collect()
-    }
+/// What makes a call traceable at EvoLink's side.
+fn trace_headers() -> HeaderMap {
+    let context = Context::current();
+    context
+        .unwrap_or_else(|| Context::of_work(None, None, None))
+        .headers()
 }
 
 /// A task to be made. Has no debug print: a prompt is nothing for a log.
@@ -102,8 +86,6 @@ pub struct SubmitCall {
     pub idempotency_key: String,
     /// Later than this nothing is sent.
     pub not_after: Timestamp,
-    /// The request that it belongs to.
-    pub trace: Trace,
 }
 
 /// The client. A clone shares connections.
@@ -182,7 +164,7 @@ impl EvoLink {
             .timeout(self.0.timeout)
             .header(CONTENT_TYPE, "application/json")
             .header("idempotency-key", call.idempotency_key)
-            .headers(call.trace.headers())
+            .headers(trace_headers())
             .body(reqwest::Body::wrap(failpoint::on_the_wire(body)));
         failpoint::pass("submit.before_connect");
         let outcome = match exchange(request, TASK).await {
@@ -193,9 +175,9 @@ impl EvoLink {
     }
 
     /// Reads a task.
-    pub async fn read(&self, id: &UpstreamId, trace: &Trace) -> ReadOutcome {
+    pub async fn read(&self, id: &UpstreamId) -> ReadOutcome {
         let meter = READ.start();
-        let request = self.get(&format!("tasks/{id}")).headers(trace.headers());
+        let request = self.get(&format!("tasks/{id}"));
         let outcome = match exchange(request, TASK).await {
             Ok(answer) => ReadOutcome::answered(id, &answer, self.now()),
             Err(Broken { why, .. }) => ReadOutcome::Failed { why },
@@ -208,10 +190,10 @@ impl EvoLink {
     }
 
     /// Asks EvoLink to cancel a task.
-    pub async fn cancel(&self, id: &UpstreamId, trace: &Trace) -> CancelOutcome {
+    pub async fn cancel(&self, id: &UpstreamId) -> CancelOutcome {
         let meter = CANCEL.start();
         let request = self.post(&format!("tasks/{id}/cancel"));
-        let outcome = match exchange(request.headers(trace.headers()), TASK).await {
+        let outcome = match exchange(request, TASK).await {
             Ok(answer) => CancelOutcome::answered(&answer),
             Err(Broken { why, .. }) => CancelOutcome::Failed { why },
         };
@@ -297,11 +279,13 @@ impl EvoLink {
     }
 
     fn get(&self, path: &str) -> RequestBuilder {
-        self.0.others.get().get(self.url(path)).timeout(TIMEOUT)
+        let request = self.0.others.get().get(self.url(path));
+        request.timeout(TIMEOUT).headers(trace_headers())
     }
 
     fn post(&self, path: &str) -> RequestBuilder {
-        self.0.others.get().post(self.url(path)).timeout(TIMEOUT)
+        let request = self.0.others.get().post(self.url(path));
+        request.timeout(TIMEOUT).headers(trace_headers())
     }
 
     /// `path` below the base URL. Ids are of harmless characters, so nothing in a path needs encoding.

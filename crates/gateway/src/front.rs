@@ -3,7 +3,6 @@
 //! look-ups in between.
 
 use std::convert::Infallible;
-use std::panic::AssertUnwindSafe;
 
 use axum::Router;
 use axum::body::Body;
@@ -75,9 +74,8 @@ fn asked_for(method: &Method, path: &str) -> Option<TaskId> {
 }
 
 async fn read(gateway: Gateway, mut parts: Parts, id: TaskId) -> Response {
-    let envelope = Envelope::open(&mut parts);
-    let answer = AssertUnwindSafe(answer(gateway, &mut parts, id));
-    let answered = answer.catch_unwind().await;
+    let envelope = Envelope::open(&mut parts, gateway.config.log.requests);
+    let answered = envelope.around(answer(gateway, &mut parts, id)).await;
     envelope.close(Some(TASK), answered.map(IntoResponse::into_response))
 }
 
@@ -85,7 +83,7 @@ async fn answer(gateway: Gateway, parts: &mut Parts, id: TaskId) -> Result<Respo
     let principal = Scoped::<Read>::from_request_parts(parts, &gateway).await?;
     let context = Context::of_request(parts);
     context.set_task(&id);
-    task::get(gateway, principal, context, TaskPath(id)).await
+    task::get(gateway, principal, TaskPath(id)).await
 }
 
 #[cfg(test)]

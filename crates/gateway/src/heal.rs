@@ -14,7 +14,7 @@ use evogate_store::{StoreError, TaskCommand};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::evolink::{Failure, ListEntry, Pace, ReadOutcome, SubmitCall, SubmitOutcome, Trace};
+use crate::evolink::{Failure, ListEntry, Pace, ReadOutcome, SubmitCall, SubmitOutcome};
 use crate::reconcile::turn;
 use crate::state::Gateway;
 use crate::submit::SEND_WITHIN;
@@ -120,7 +120,7 @@ pub async fn heal(gateway: &Gateway, task: &Task, pace: &Pace) -> bool {
 
 /// Reads EvoLink's task with our own key, and binds it if it fits (invariant 12).
 pub async fn adopt(gateway: &Gateway, task: &Task, upstream: &UpstreamId, found: Found) -> bool {
-    let ReadOutcome::Task(report) = gateway.evolink.read(upstream, &Trace::default()).await else {
+    let ReadOutcome::Task(report) = gateway.evolink.read(upstream).await else {
         return false;
     };
     if report.id != *upstream {
@@ -154,7 +154,6 @@ async fn repeat(gateway: &Gateway, task: &Task, body: String) -> bool {
         body: Bytes::from(body),
         idempotency_key: task.id.to_string(),
         not_after: gateway.store.now().plus(SEND_WITHIN),
-        trace: Trace::default(),
     };
     match gateway.evolink.submit(call).await {
         SubmitOutcome::Accepted(report) => {

@@ -1,45 +1,93 @@
-//! Where log lines go: to stderr, for people on a terminal, for machines everywhere else.
+//! Where log lines go: to stderr, for people on a terminal, for machines everywhere else. What is logged can be
+//! changed while the gateway runs.
 
+mod line;
 mod together;
 
 use std::io::{IsTerminal, stderr};
+use std::sync::{OnceLock, PoisonError, RwLock};
 
-use tracing_subscriber::fmt::format::FmtSpan;
-use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
 
-use crate::config::{Log, LogFormat};
-
+use crate::config::{Level, Log, LogFormat};
+use line::{Json, Text};
 use together::Together;
 pub use together::flush;
 
-/// What comes before `log.level`. A receiver whose certificate is no good is no error of ours, and the line of
+/// What a line is about, for lines that can be many: one a request. Part of its `target`, so that a filter can
+/// name it.
+pub const REQUESTS: &str = "evogate::requests";
+
+/// The filter in force, once logging has begun.
+static LEVEL: OnceLock<Control> = OnceLock::new();
+
+/// Changes what is logged.
+struct Control {
+    filter: reload::Handle<EnvFilter, Registry>,
+    /// What the settings say.
+    set: Level,
+    /// What is in force.
+    now: RwLock<Level>,
+}
+
+/// What comes before every level. A receiver whose certificate is no good is no error of ours, and the line of
 /// the attempt says it.
 const QUIET: &str = "rustls_platform_verifier=off";
 
 /// Starts logging for the whole process. Where a subscriber is installed already (in a test), that one
 /// stays.
 pub fn init(log: &Log) {
-    // Checked when the settings were read.
-    let level = format!("{QUIET},{}", log.level);
-    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = fmt()
-        .with_env_filter(filter)
-        .with_span_events(FmtSpan::NONE)
-        // A line that can't be written (the disk is full) is lost. To complain about it on the same stderr
-        // would panic, and the request with it.
+    let (filter, handle) = reload::Layer::new(filter(&log.level));
+    // A line that can't be written (the disk is full) is lost. To complain about it on the same stderr would
+    // panic, and the request with it.
+    let lines = fmt::layer()
         .log_internal_errors(false)
         .with_writer(Together::start());
-    let installed = if is_pretty(log.format, stderr().is_terminal()) {
-        lines.with_ansi(stderr().is_terminal()).finish().try_init()
+    let terminal = stderr().is_terminal();
+    let lines = if is_pretty(log.format, terminal) {
+        let text = Text::new(terminal);
+        lines.with_ansi(terminal).event_format(text).boxed()
     } else {
-        // The fields of a line stand beside its message; the innermost span tells the request.
-        let json = lines.json().flatten_event(true).with_span_list(false);
-        json.finish().try_init()
+        lines.event_format(Json).boxed()
     };
+    let installed = tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .try_init();
     if installed.is_err() {
         tracing::debug!("logging was set up before");
+        return;
     }
+    let control = Control {
+        filter: handle,
+        set: log.level.clone(),
+        now: RwLock::new(log.level.clone()),
+    };
+    let _ = LEVEL.set(control);
+}
+
+/// What is logged now; none where logging was not begun here.
+pub fn level() -> Option<Level> {
+    let control = LEVEL.get()?;
+    let now = control.now.read().unwrap_or_else(PoisonError::into_inner);
+    Some(now.clone())
+}
+
+/// From now on logs this, or, without one, what the settings say. Answers what is logged then; none where
+/// logging was not begun here.
+pub fn set_level(level: Option<Level>) -> Option<Level> {
+    let control = LEVEL.get()?;
+    let level = level.unwrap_or_else(|| control.set.clone());
+    let mut now = control.now.write().unwrap_or_else(PoisonError::into_inner);
+    control.filter.reload(filter(&level)).ok()?;
+    *now = level.clone();
+    Some(level)
+}
+
+fn filter(level: &Level) -> EnvFilter {
+    // The level was checked when it was read.
+    EnvFilter::try_new(format!("{QUIET},{level}")).unwrap_or_else(|_| EnvFilter::new("info"))
 }
 
 fn is_pretty(format: LogFormat, terminal: bool) -> bool {

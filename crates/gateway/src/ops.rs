@@ -1,5 +1,7 @@
 //! The ops listener's routes: metrics, and whether this replica lives and is ready.
 
+pub mod log_level;
+
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};

@@ -17,7 +17,7 @@ use evogate_store::{TaskCommand, TurnError};
 use tokio::sync::watch;
 
 use crate::error::ApiError;
-use crate::evolink::{ReadOutcome, Trace};
+use crate::evolink::ReadOutcome;
 use crate::failpoint;
 use crate::metrics::{TASK_READS, TASKS_MISSING};
 use crate::state::Gateway;
@@ -36,7 +36,6 @@ pub async fn read(
     gateway: &Gateway,
     tenant: &TenantId,
     id: &TaskId,
-    trace: &Trace,
 ) -> Result<Arc<Sight>, ApiError> {
     let place = gateway.reads.place(id);
     if let Some(sight) = place.fresh(tenant, gateway.reads.moment()) {
@@ -49,7 +48,7 @@ pub async fn read(
         count("cache");
         return Ok(sight);
     }
-    look(gateway, tenant, id, &place, trace).await
+    look(gateway, tenant, id, &place).await
 }
 
 /// Looks at the store, and where EvoLink may be asked at EvoLink.
@@ -58,7 +57,6 @@ async fn look(
     tenant: &TenantId,
     id: &TaskId,
     place: &Arc<Place>,
-    trace: &Trace,
 ) -> Result<Arc<Sight>, ApiError> {
     if let Some(done) = place.under_way() {
         patiently(gateway, done).await;
@@ -88,7 +86,7 @@ async fn look(
         }
     };
     if may_ask && due(&sight.task) {
-        if let Some(done) = refresh(gateway, place, &sight.task, trace).await? {
+        if let Some(done) = refresh(gateway, place, &sight.task).await? {
             patiently(gateway, done).await;
             if let Some(fresh) = place.fresh(tenant, gateway.reads.moment()) {
                 count("upstream");
@@ -113,7 +111,6 @@ async fn refresh(
     gateway: &Gateway,
     place: &Arc<Place>,
     task: &Task,
-    trace: &Trace,
 ) -> Result<Option<watch::Receiver<()>>, ApiError> {
     let refresh_after = millis(gateway.config.reads.refresh_after);
     let store = &gateway.store;
@@ -127,9 +124,9 @@ async fn refresh(
     place.begins(done.clone());
     gateway.evolink.retries().earn();
     let (worker, place) = (gateway.clone(), Arc::clone(place));
-    let (task, trace) = (task.clone(), trace.clone());
+    let task = task.clone();
     gateway.background.spawn(async move {
-        match ask(&worker, &task, &trace).await {
+        match ask(&worker, &task).await {
             Some(task) => worker.reads.saw(&place, Sight::of(task)),
             None => place.refused(),
         }
@@ -160,9 +157,9 @@ pub fn given(gateway: &Gateway, sight: &Arc<Sight>) {
 
 /// Reads a bound task from EvoLink and records what it says. Answers the task as it is then, or
 /// `None` when EvoLink had nothing to say: which is never an end (invariant 6).
-pub async fn ask(gateway: &Gateway, task: &Task, trace: &Trace) -> Option<Task> {
+pub async fn ask(gateway: &Gateway, task: &Task) -> Option<Task> {
     let upstream = task.upstream.as_ref()?;
-    match gateway.evolink.read(upstream, trace).await {
+    match gateway.evolink.read(upstream).await {
         ReadOutcome::Task(report) => {
             if report.status.is_terminal() {
                 failpoint::pass("read.before_settle");

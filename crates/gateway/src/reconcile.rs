@@ -17,7 +17,8 @@ use evogate_store::{TaskCommand, TaskOutcome, TurnError};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 
-use crate::evolink::{CancelOutcome, Pace, ReadOutcome, Trace};
+use crate::context::Context;
+use crate::evolink::{CancelOutcome, Pace, ReadOutcome};
 use crate::failpoint;
 use crate::heal;
 use crate::metrics::{TASKS_ENDED, TASKS_MISSING};
@@ -113,7 +114,8 @@ async fn work(gateway: &Gateway, group: Vec<Task>, pace: &Pace) {
         group
     };
     for task in left {
-        look(gateway, task, pace).await;
+        let context = Context::of_task(&task);
+        context.around(look(gateway, task, pace)).await;
     }
 }
 
@@ -142,7 +144,10 @@ async fn batch(gateway: &Gateway, tasks: Vec<Task>, pace: &Pace) -> Vec<Task> {
             .iter()
             .find(|report| task.upstream.as_ref() == Some(&report.id))
         {
-            Some(report) => news(gateway, &task, report.clone()).await,
+            Some(report) => {
+                let news = news(gateway, &task, report.clone());
+                Context::of_task(&task).around(news).await;
+            }
             None => left.push(task),
         }
     }
@@ -236,7 +241,7 @@ async fn cancel(gateway: &Gateway, task: &Task, pace: &Pace) {
     if !pace.ready().await {
         return;
     }
-    let outcome = gateway.evolink.cancel(upstream, &Trace::default()).await;
+    let outcome = gateway.evolink.cancel(upstream).await;
     turn(
         gateway,
         task,
@@ -264,9 +269,8 @@ async fn read(gateway: &Gateway, task: &Task, pace: &Pace) {
         return in_vain(gateway, task, None).await;
     }
     failpoint::pass("read.before");
-    let trace = Trace::default();
     let outcome = tokio::select! {
-        outcome = gateway.evolink.read(upstream, &trace) => outcome,
+        outcome = gateway.evolink.read(upstream) => outcome,
         () = gateway.background.handing_back() => return in_vain(gateway, task, None).await,
     };
     let why = match outcome {

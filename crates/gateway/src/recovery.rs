@@ -15,7 +15,8 @@ use evogate_store::{StoreError, TaskCommand, TurnError};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 
-use crate::evolink::{Pace, Trace};
+use crate::context::Context;
+use crate::evolink::Pace;
 use crate::metrics::{RECOVERIES, UNOWNED};
 use crate::state::Gateway;
 use crate::{heal, reads};
@@ -88,7 +89,7 @@ async fn pass(gateway: &Gateway) -> Result<(), StoreError> {
             if looks.len() >= at_once.max(1) {
                 looks.next().await;
             }
-            looks.push(look(gateway, task, &pace));
+            looks.push(Context::of_task(task).around(look(gateway, task, &pace)));
         }
         while looks.next().await.is_some() {}
     }
@@ -123,7 +124,7 @@ async fn make_again(gateway: &Gateway, task: Task) -> Result<(), StoreError> {
 async fn look(gateway: &Gateway, task: &Task, pace: &Pace) {
     if task.upstream.is_some() {
         if pace.ready().await {
-            reads::ask(gateway, task, &Trace::default()).await;
+            reads::ask(gateway, task).await;
         }
     } else if matches!(task.state, evogate_models::task::State::Unknown { .. }) {
         heal::heal(gateway, task, pace).await;

@@ -10,10 +10,11 @@
 mod tests;
 
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use crate::auth::Scope;
+use crate::config::LogRequests;
 use crate::envelope::envelope;
 use crate::error::ApiError;
 use crate::openapi::Described;
@@ -178,6 +179,9 @@ routes! {
     GET    "/metrics"                    Nothing       ops::metrics,
     GET    "/healthz"                    Nothing       ops::healthz,
     GET    "/readyz"                     Nothing       ops::readyz,
+    GET    "/log-level"                  Nothing       ops::log_level::get,
+    PUT    "/log-level"                  Nothing       ops::log_level::put,
+    DELETE "/log-level"                  Nothing       ops::log_level::delete,
 }
 
 /// The api listener: tenants and admins, and EvoLink's callbacks unless they have a listener of their
@@ -187,24 +191,25 @@ pub fn api(gateway: &Gateway, with_callbacks: bool) -> Router {
     if with_callbacks {
         router = router.merge(callback_routes());
     }
-    finish(router, gateway)
+    finish(router, gateway, gateway.config.log.requests)
 }
 
 /// The callbacks listener: what EvoLink must reach, and nothing else.
 pub fn callbacks(gateway: &Gateway) -> Router {
-    finish(callback_routes(), gateway)
+    finish(callback_routes(), gateway, gateway.config.log.requests)
 }
 
 /// The ops listener: without credentials, so not for the public.
 pub fn ops(gateway: &Gateway) -> Router {
-    finish(ops_routes(), gateway)
+    // Probes and scrapes come every few seconds, and nobody asks who they were.
+    finish(ops_routes(), gateway, LogRequests::Nothing)
 }
 
 /// The layers that every listener has: fallbacks that answer in JSON, and outermost the envelope.
-fn finish(router: Router<Gateway>, gateway: &Gateway) -> Router {
+fn finish(router: Router<Gateway>, gateway: &Gateway, logged: LogRequests) -> Router {
     router
         .fallback(async || ApiError::route_not_found())
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
-        .layer(from_fn(envelope))
+        .layer(from_fn_with_state(logged, envelope))
         .with_state(gateway.clone())
 }

@@ -175,7 +175,6 @@ async fn hold_and_send(
         desk,
         kind,
         body,
-        trace: context.trace(),
         available: account.available,
         rate,
     }

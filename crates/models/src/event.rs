@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::credits::Decimal;
 use crate::task::Task;
-use crate::{Credits, EndpointId, EventId, TaskId, TenantId, Timestamp, view};
+use crate::{Credits, EndpointId, EventId, TaskId, TenantId, Timestamp, TraceParent, view};
 
 pub use target::{DeliveryId, InvalidTarget, Target};
 
@@ -149,6 +149,9 @@ pub struct Event {
     /// The request's `callback_url`, where it is to be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback_url: Option<String>,
+    /// The trace of the request that made the task, where somebody follows that: sent on with the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceParent>,
     /// What it says.
     pub content: Content,
 }
@@ -163,6 +166,7 @@ impl Event {
             at,
             task: Some(task.id.clone()),
             callback_url: task.callback_url.clone().filter(|_| kind.calls_back()),
+            trace: task.trace,
             content: Content::Json(view::render(task)),
         }
     }
@@ -182,6 +186,7 @@ impl Event {
             at,
             task: None,
             callback_url: None,
+            trace: None,
             content: Content::Credits {
                 available,
                 threshold,
@@ -209,6 +214,7 @@ impl Event {
             at,
             task: None,
             callback_url: None,
+            trace: None,
             content: Content::Json(body.to_string()),
         }
     }
@@ -226,6 +232,7 @@ impl Event {
             at,
             task: None,
             callback_url: None,
+            trace: None,
             content: Content::Json(body.to_string()),
         }
     }

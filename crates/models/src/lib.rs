@@ -24,9 +24,11 @@ pub mod retention;
 pub mod schedule;
 pub mod task;
 pub mod time;
+pub mod trace;
 pub mod view;
 
 pub use credits::Credits;
 pub use error::{ErrorCode, Fault, Refusal};
 pub use ids::{EndpointId, EventId, KeyId, TaskId, TenantId, UpstreamId};
 pub use time::{Millis, Timestamp};
+pub use trace::TraceParent;

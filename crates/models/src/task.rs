@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::note::Why;
 use crate::quota::Starts;
-use crate::{Credits, KeyId, Refusal, TaskId, TenantId, Timestamp, UpstreamId};
+use crate::{Credits, KeyId, Refusal, TaskId, TenantId, Timestamp, TraceParent, UpstreamId};
 
 /// What a task makes.
 #[derive(
@@ -324,6 +324,9 @@ pub struct Task {
     pub windows: Starts,
     /// When it is given up though EvoLink has it.
     pub deadline: Timestamp,
+    /// The trace of the request that made it, where somebody follows that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceParent>,
 }
 
 impl Task {

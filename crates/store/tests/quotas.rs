@@ -131,6 +131,7 @@ impl World {
             lease: 15_000,
             deadline: 26 * 3_600_000,
             windows: Windows(windows),
+            trace: None,
         };
         Submit {
             intent,

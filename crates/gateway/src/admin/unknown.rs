@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use super::By;
 use crate::auth::{Admin, Viewer};
 use crate::error::ApiError;
-use crate::evolink::{ListEntry, ReadOutcome, Trace};
+use crate::evolink::{ListEntry, ReadOutcome};
 use crate::openapi::{refusals, schemas};
 use crate::path::Segment;
 use crate::reconcile;
@@ -206,7 +206,7 @@ pub async fn decide(
 
 /// Reads EvoLink's task: an admin's word alone binds nothing (invariant 12).
 async fn bind(gateway: &Gateway, upstream: &UpstreamId) -> Result<TaskCommand, ApiError> {
-    match gateway.evolink.read(upstream, &Trace::default()).await {
+    match gateway.evolink.read(upstream).await {
         ReadOutcome::Task(report) if report.id == *upstream => Ok(TaskCommand::Bind {
             report: *report,
             found: Found::Admin,

@@ -13,7 +13,6 @@ use utoipa::ToSchema;
 
 use crate::auth::{Read, Scoped};
 use crate::body;
-use crate::context::Context;
 use crate::error::ApiError;
 use crate::openapi::{refusals, schemas};
 use crate::reads;
@@ -40,18 +39,15 @@ struct Batch {
 pub async fn post(
     gateway: Gateway,
     principal: Scoped<Read>,
-    context: Context,
     request: Request,
 ) -> Result<Response, ApiError> {
     let body = body::read(request, gateway.config.submit.max_body).await?;
     let ids = TaskIds::parse(&body).map_err(ApiError::faults)?;
-    let trace = context.trace();
     let ids: Vec<TaskId> = ids.iter().cloned().collect();
     let reads: Vec<_> = futures::stream::iter(ids)
         .map(|id| {
-            let (gateway, tenant, trace) =
-                (gateway.clone(), principal.tenant.clone(), trace.clone());
-            async move { reads::read(&gateway, &tenant, &id, &trace).await }
+            let (gateway, tenant) = (gateway.clone(), principal.tenant.clone());
+            async move { reads::read(&gateway, &tenant, &id).await }
         })
         .buffered(AT_ONCE)
         .collect()

@@ -10,9 +10,8 @@ use evogate_store::{TaskCommand, TurnError};
 
 use super::{TaskPath, task_answer};
 use crate::auth::{Generate, Scoped};
-use crate::context::Context;
 use crate::error::ApiError;
-use crate::evolink::{CancelOutcome, Trace};
+use crate::evolink::CancelOutcome;
 use crate::failpoint;
 use crate::openapi::{answers, refusals};
 use crate::reads;
@@ -30,7 +29,6 @@ use crate::state::Gateway;
 pub async fn post(
     gateway: Gateway,
     principal: Scoped<Generate>,
-    context: Context,
     TaskPath(id): TaskPath,
 ) -> Result<Response, ApiError> {
     let wanted = gateway
@@ -51,10 +49,10 @@ pub async fn post(
     failpoint::pass("cancel.wanted");
     // The wish is stored, so a client that leaves now changes nothing; neither must a slow EvoLink
     // keep this one.
-    let (worker, task, trace) = (gateway.clone(), outcome.task.clone(), context.trace());
+    let (worker, task) = (gateway.clone(), outcome.task.clone());
     let asked = gateway
         .background
-        .spawn(async move { ask(&worker, &task, &trace).await });
+        .spawn(async move { ask(&worker, &task).await });
     let patience = gateway.config.submit.answer_within;
     let Ok(Ok((refused, task))) = tokio::time::timeout(patience, asked).await else {
         return Ok(task_answer(&outcome.task));
@@ -80,15 +78,11 @@ fn answer_ended(task: &Task) -> Result<Response, ApiError> {
 }
 
 /// Sends the wish to EvoLink, and reads what came of it.
-async fn ask(
-    gateway: &Gateway,
-    task: &Task,
-    trace: &Trace,
-) -> (Option<CancelOutcome>, Option<Task>) {
+async fn ask(gateway: &Gateway, task: &Task) -> (Option<CancelOutcome>, Option<Task>) {
     let Some(upstream) = &task.upstream else {
         return (None, None);
     };
-    let answer = gateway.evolink.cancel(upstream, trace).await;
+    let answer = gateway.evolink.cancel(upstream).await;
     failpoint::pass("cancel.sent");
     let sent = TaskCommand::CancelSent {
         answer: reconcile::describe(&answer),
@@ -96,6 +90,6 @@ async fn ask(
     if let Err(error) = gateway.store.turn(&task.tenant, &task.id, sent).await {
         tracing::warn!(task = %task.id, %error, "a cancel could not be noted");
     }
-    let read = reads::ask(gateway, task, trace).await;
+    let read = reads::ask(gateway, task).await;
     (Some(answer), read)
 }

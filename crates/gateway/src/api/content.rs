@@ -13,7 +13,6 @@ use futures::{Stream, StreamExt as _};
 use super::TaskPath;
 use crate::auth::{Read, Scoped};
 use crate::content::answered;
-use crate::context::Context;
 use crate::error::ApiError;
 use crate::openapi::{queries, refusals};
 use crate::reads;
@@ -33,11 +32,10 @@ use crate::state::Gateway;
 pub async fn get(
     gateway: Gateway,
     principal: Scoped<Read>,
-    context: Context,
     TaskPath(id): TaskPath,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let sight = reads::read(&gateway, &principal.tenant, &id, &context.trace()).await?;
+    let sight = reads::read(&gateway, &principal.tenant, &id).await?;
     let url = result(&sight.task)?;
     let file = gateway.files.open(&url, &headers).await?;
     let status = file.status();

@@ -137,6 +137,7 @@ async fn submit_request(
         lease: LEASE,
         deadline: millis(gateway.config.tasks.deadline),
         windows: windows::windows(now, &zone),
+        trace: context.followed_trace(),
     };
     let callback = gateway.callback_url(&intent);
     let upstream_body = Bytes::from(generation.upstream_body(callback.as_deref()));

@@ -23,17 +23,24 @@ pub(super) struct Refusals<'a> {
 const LONGEST: usize = 10_000;
 
 impl Refusals<'_> {
-    /// Takes the prompt out of the body, if it is to be kept and there is one that can be read.
+    /// Takes the prompt out of the body, if ops switched on that it is kept or logged, and there is one that can
+    /// be read.
     pub(super) fn read(&mut self, body: &[u8]) {
         #[derive(Deserialize)]
         struct Body {
             prompt: String,
         }
-        if !self.gateway.config.refused.keep_prompts {
+        let config = &self.gateway.config;
+        let (keep, log) = (config.refused.keep_prompts, config.log.prompts);
+        if !keep && !log {
             return;
         }
         let read: Option<Body> = serde_json::from_slice(body).ok();
-        self.prompt = read.map(|body| body.prompt.chars().take(LONGEST).collect());
+        let prompt = read.map(|body| body.prompt.chars().take(LONGEST).collect::<String>());
+        if log {
+            tracing::info!(prompt, "a prompt");
+        }
+        self.prompt = prompt.filter(|_| keep);
     }
 
     /// Keeps the refusal, in the background. Failures of ours are in the log, not here.

@@ -4,7 +4,6 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::TaskPath;
 use crate::auth::{Read, Scoped};
-use crate::context::Context;
 use crate::error::ApiError;
 use crate::openapi::{answers, refusals};
 use crate::reads;
@@ -23,10 +22,9 @@ use crate::state::Gateway;
 pub async fn get(
     gateway: Gateway,
     principal: Scoped<Read>,
-    context: Context,
     TaskPath(id): TaskPath,
 ) -> Result<Response, ApiError> {
-    let sight = reads::read(&gateway, &principal.tenant, &id, &context.trace()).await?;
+    let sight = reads::read(&gateway, &principal.tenant, &id).await?;
     reads::given(&gateway, &sight);
     Ok(sight.answer.clone().into_response())
 }

@@ -13,7 +13,7 @@ use super::{Failure, tell_user};
 use crate::webhooks::guard::explain;
 
 /// A gateway that takes longer is not well.
-const LIMIT: Duration = Duration::from_secs(3);
+pub(super) const LIMIT: Duration = Duration::from_secs(3);
 /// The most that is read of an answer, in bytes.
 const LONGEST: usize = 64 << 10;
 
@@ -59,7 +59,7 @@ async fn ask(url: &str) -> Result<String, Problem> {
 }
 
 /// The body as JSON; null where it is none, or too long.
-async fn read(mut response: Response) -> reqwest::Result<Value> {
+pub(super) async fn read(mut response: Response) -> reqwest::Result<Value> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         if chunk.len() > LONGEST.saturating_sub(body.len()) {

@@ -32,6 +32,7 @@ pub(super) fn collect(config: &Config) -> Vec<Warning> {
     found.about_times(config);
     found.about_webhooks(config);
     found.about_privacy(config);
+    found.about_logs(config);
     found.about_store(config);
     found.0
 }
@@ -191,6 +192,15 @@ impl Warnings {
             self.add(
                 "refused.keep_prompts",
                 "is on: prompts of refused submits are kept for 7 days, and admins can read them",
+            );
+        }
+    }
+
+    fn about_logs(&mut self, config: &Config) {
+        if config.log.prompts {
+            self.add(
+                "log.prompts",
+                "is on: whoever reads the logs reads the prompts of every tenant",
             );
         }
     }

@@ -132,6 +132,7 @@ fn add(paths: &mut Paths, components: &mut Components, route: &Route, server: Op
     for response in responses.values_mut() {
         if let RefOr::T(response) = response {
             headers::add(response, "x-request-id");
+            headers::add(response, "traceparent");
         }
     }
     paths.add_path_operation(route.path, vec![method], operation);
@@ -161,6 +162,7 @@ fn not_null(content: &mut RefOr<Content>) {
 
 fn finished(mut response: Response) -> RefOr<Response> {
     headers::add(&mut response, "x-request-id");
+    headers::add(&mut response, "traceparent");
     response.into()
 }
 

@@ -14,6 +14,12 @@ const ALL: &[(&str, Type, &str, &str)] = &[
         "The request's id: yours, if you sent one of 1 to 128 letters, digits, `-`, `_` and `.`",
     ),
     (
+        "traceparent",
+        Type::String,
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "The trace that the request is part of (W3C Trace Context)",
+    ),
+    (
         "x-evolink-task-id",
         Type::String,
         "task-unified-1772203771-yf1dxogh",

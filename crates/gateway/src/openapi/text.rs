@@ -16,7 +16,8 @@ exist is 404 `route_not_found`; a method that a path does not take is 405 `metho
 `Retry-After` is on every 429 and 503.
 
 **Requests.** A client may send `x-request-id` (1 to 128 letters, digits, `-`, `_`, `.`) and W3C `traceparent`; \
-the id comes back in `x-request-id` of every answer. Amounts of credits are JSON numbers with at most six digits \
+the id comes back in `x-request-id` of every answer, and the trace in its `traceparent`: yours, or where yours \
+is missing or malformed, a new one. Both go on to EvoLink; a trace of yours also comes with the task's webhooks. Amounts of credits are JSON numbers with at most six digits \
 behind the point; in headers they are texts. Unknown query parameters are ignored; unknown fields of a \
 generation pass to EvoLink; unknown fields of an admin's body are a 400.
 

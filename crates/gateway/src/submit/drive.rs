@@ -18,7 +18,7 @@ use super::{Answer, LEASE, NOT_ANSWERING, SEND_WITHIN, count, log_store, seconds
 use crate::background::Background;
 use crate::breaker::Permit;
 use crate::error::ApiError;
-use crate::evolink::{ReadOutcome, SubmitCall, SubmitOutcome, Trace};
+use crate::evolink::{ReadOutcome, SubmitCall, SubmitOutcome};
 use crate::failpoint;
 use crate::metrics::{ACCOUNT_REFUSALS, RESERVED_TOO_FAR, UPSTREAM_RETRIES};
 use crate::state::Gateway;
@@ -36,7 +36,6 @@ pub(super) struct Drive<'a> {
     pub(super) desk: &'a Desk,
     pub(super) kind: MediaKind,
     pub(super) body: Bytes,
-    pub(super) trace: Trace,
     pub(super) available: Credits,
     pub(super) rate: Option<RateState>,
 }
@@ -141,7 +140,6 @@ impl Drive<'_> {
             body: self.body.clone(),
             idempotency_key: task.id.to_string(),
             not_after,
-            trace: self.trace.clone(),
         });
         let renewing = async {
             loop {
@@ -170,7 +168,7 @@ impl Drive<'_> {
     /// EvoLink's task that a callback with our token named, if a read shows that it is this one.
     async fn named_by_callback(&self, task: &Task) -> Option<Box<Report>> {
         let upstream = task.hint.as_ref()?.upstream.as_ref()?;
-        let outcome = self.gateway.evolink.read(upstream, &self.trace).await;
+        let outcome = self.gateway.evolink.read(upstream).await;
         let ReadOutcome::Task(report) = outcome else {
             return None;
         };

@@ -15,6 +15,7 @@ use super::guard::{GuardedClient, explain};
 use super::retry_after::retry_after;
 use super::signature::signatures;
 use super::{SigningKey, Vault};
+use crate::context::Context;
 use crate::failpoint;
 use crate::metrics::{
     WEBHOOK_DELIVERIES, WEBHOOK_ENDPOINTS_DISABLED, WEBHOOK_LAG_SECONDS, WEBHOOK_SECONDS,
@@ -66,6 +67,12 @@ pub(super) fn address(claimed: &Claimed) -> Option<&str> {
         Target::Endpoint(_) => claimed.endpoint.as_ref().map(|endpoint| &*endpoint.url),
         Target::Callback(_) => claimed.event.callback_url.as_deref(),
     }
+}
+
+/// What an attempt is about. It belongs to the trace of the request that made the event's task.
+pub(super) fn context(claimed: &Claimed) -> Context {
+    let (event, delivery) = (&claimed.event, &claimed.delivery);
+    Context::of_work(Some(&delivery.tenant), event.task.as_ref(), event.trace)
 }
 
 impl Courier {
@@ -154,6 +161,11 @@ impl Courier {
         let body = event.body().into_owned();
         if let Some(endpoint) = delivery.target.endpoint() {
             request = request.header("x-evogate-endpoint", endpoint.as_str());
+        }
+        if event.trace.is_some()
+            && let Some(context) = Context::current()
+        {
+            request = request.headers(context.trace_headers());
         }
         let response = request
             .header(CONTENT_TYPE, "application/json")

@@ -148,6 +148,7 @@ mod tests {
             at: NOW,
             task: None,
             callback_url: None,
+            trace: None,
             content: Content::Json("{}".to_owned()),
         };
         let target: Target = target.parse().unwrap();

@@ -7,7 +7,7 @@ use crate::journal::Posting;
 use crate::note::{Step, Why};
 use crate::quota::Windows;
 use crate::task::{Author, Lease, Spec, State, Task};
-use crate::{Credits, Millis, Refusal, TaskId, TenantId, Timestamp, schedule};
+use crate::{Credits, Millis, Refusal, TaskId, TenantId, Timestamp, TraceParent, schedule};
 
 /// The submitter's fencing token: the first of every task. It keeps it through its renewals.
 pub(super) const SUBMITTER: u64 = 1;
@@ -41,6 +41,8 @@ pub struct Intent {
     pub deadline: Millis,
     /// The calendar windows around now, in the tenant's time zone.
     pub windows: Windows,
+    /// The request's trace, where somebody follows it.
+    pub trace: Option<TraceParent>,
 }
 
 /// Why no hold is taken.
@@ -111,6 +113,7 @@ pub fn hold(
         fetched: None,
         windows: intent.windows.at(now),
         deadline: now.plus(intent.deadline),
+        trace: intent.trace,
     };
     let mut draft = Books { account, task }.draft(now);
     draft.post(Posting::Held { amount })?;

@@ -50,6 +50,7 @@ fn intent(n: u32, estimate: Credits, now: Timestamp) -> submit::Intent {
         lease: 15_000,
         deadline: DEADLINE,
         windows: Windows::default(),
+        trace: None,
     }
 }
 

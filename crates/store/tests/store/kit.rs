@@ -193,6 +193,7 @@ pub(crate) fn intent(n: u32, body: &str) -> Intent {
         lease: LEASE,
         deadline: DEADLINE,
         windows: Windows::default(),
+        trace: None,
     }
 }
 

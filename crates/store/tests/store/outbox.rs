@@ -4,7 +4,7 @@ use evogate_models::delivery::{Attempt, Claim, Delivery, DeliveryState, End, Hea
 use evogate_models::endpoint::{Endpoint, EndpointChange, MOST_ENDPOINTS, StoredSecret};
 use evogate_models::event::{Event, EventKind, Target};
 use evogate_models::task::Task;
-use evogate_models::{Credits, EndpointId, EventId, Millis};
+use evogate_models::{Credits, EndpointId, EventId, Millis, TraceParent};
 use evogate_store::{Claimed, DeliveryFilter, Room, TaskCommand, TenantError};
 
 use crate::kit::{Place, START, admin, bind, demo, grant, intent, news};
@@ -107,6 +107,28 @@ async fn a_task_ends_with_one_event_whatever_news_follow() {
     assert_eq!(event.kind.as_str(), "task.completed");
     assert_eq!(event.body(), evogate_models::view::render(&task));
     assert_eq!(event.callback_url.as_deref(), Some(URL));
+}
+
+#[tokio::test]
+async fn an_event_is_of_the_trace_that_the_request_was_of_and_no_other_task_has_one() {
+    let place = Place::with_credits(100).await;
+    let trace = TraceParent::new(7, 8, true);
+    let mut traced = intent(1, "a");
+    traced.trace = trace;
+    traced.callback_url = Some(URL.to_owned());
+    let task = place.submit(traced).await.task;
+    place.turn(&task.id, bind(&task, "up-1", "completed")).await;
+    let task = place
+        .store()
+        .task(&demo(), &task.id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(task.trace, trace);
+    let claimed = claimed(&place).await;
+    assert_eq!(claimed[0].event.trace, trace);
+    let record = serde_json::to_string(&ended(&place, 2).await).unwrap();
+    assert!(!record.contains("trace"), "{record}");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::*;
 use crate::config::layers::{DEFAULTS, Layers};
 use crate::config::reader::Reader;
-use crate::config::{LogFormat, StoreUrl};
+use crate::config::{LogFormat, LogRequests, StoreUrl};
 
 /// Every key that the code reads.
 fn known() -> BTreeSet<String> {
@@ -165,5 +165,7 @@ fn the_defaults_are_those_that_others_rely_on() {
     assert_eq!(config.shutdown.drain_pause, Duration::from_secs(5));
     assert_eq!(config.shutdown.drain_timeout, Duration::from_secs(30));
     assert_eq!(config.log.format, LogFormat::Auto);
-    assert_eq!(config.log.level, "info");
+    assert_eq!(config.log.level.as_str(), "info");
+    assert_eq!(config.log.requests, LogRequests::All);
+    assert!(!config.log.prompts);
 }

@@ -128,6 +128,8 @@ fn a_section_is_a_table(#[case] setting: &str, #[case] key: &str) {
 #[case("shutdown.drain_timeout", "'2h'")]
 #[case("log.format", "'xml'")]
 #[case("log.level", "'verbose'")]
+#[case("log.requests", "'some'")]
+#[case("log.prompts", "'yes'")]
 #[case("log.level", "''")]
 #[case("log.level", "'info,evogate=loud'")]
 fn a_wrong_value_names_its_key(#[case] key: &str, #[case] value: &str) {

@@ -143,7 +143,7 @@ fn pinned_settings_are_not_overridden_by_the_environment() {
         config.evolink.base_url.as_str(),
         "http://127.0.0.1:9100/v1/"
     );
-    assert_eq!(config.log.level, "debug");
+    assert_eq!(config.log.level.as_str(), "debug");
 }
 
 #[test]

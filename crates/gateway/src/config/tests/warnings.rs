@@ -50,6 +50,7 @@ fn a_public_url_without_a_listener_of_its_own_is_warned_about() {
 #[case("tasks.deadline = '23h'", "tasks.deadline")]
 #[case("shutdown.drain_timeout = '19s'", "shutdown.drain_timeout")]
 #[case("refused.keep_prompts = true", "refused.keep_prompts")]
+#[case("log.prompts = true", "log.prompts")]
 #[case("webhooks.allow_networks = ['0.0.0.0/0']", "webhooks.allow_networks")]
 #[case("webhooks.allow_networks = ['::/0']", "webhooks.allow_networks")]
 #[case("store.url = 'redis://:hunter2@10.0.0.1'", "store.url")]

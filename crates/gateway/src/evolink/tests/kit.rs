@@ -53,15 +53,26 @@ pub(super) fn call() -> SubmitCall {
         body: Bytes::from_static(BODY.as_bytes()),
         idempotency_key: "task-unified-1772203771-aaaaaaaa".to_owned(),
         not_after: NOW.plus(5000),
-        trace: trace(),
     }
 }
 
-pub(super) fn trace() -> Trace {
-    Trace {
-        request_id: "req-0123".to_owned(),
-        traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
-    }
+/// A request that the calls of these tests belong to.
+pub(super) fn traced() -> Context {
+    let headers = [
+        ("x-request-id", "req-0123"),
+        (
+            "traceparent",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        ),
+        ("tracestate", "vendor=7"),
+    ];
+    let headers = headers.map(|(name, value)| {
+        (
+            http::HeaderName::from_static(name),
+            http::HeaderValue::from_static(value),
+        )
+    });
+    Context::of(&HeaderMap::from_iter(headers))
 }
 
 pub(super) fn id(text: &str) -> UpstreamId {

@@ -6,7 +6,7 @@ use wiremock::matchers::{body_json, header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::super::*;
-use super::kit::{KEY, Peer, TASK_JSON, client, id, trace};
+use super::kit::{KEY, Peer, TASK_JSON, client, id, traced};
 
 const TASK_ID: &str = "task-unified-1772203771-yf1dxogh";
 const REFUSAL: &str = r#"{"error":{"message":"Task not found","type":"invalid_request_error","code":"task_not_found"}}"#;
@@ -44,7 +44,7 @@ async fn expecting(
 
 async fn read(status: u16, body: &str) -> ReadOutcome {
     let (_server, client) = answering(answer(status, body)).await;
-    client.read(&id(TASK_ID), &trace()).await
+    client.read(&id(TASK_ID)).await
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn a_read_gives_the_task_as_it_was_written() {
         .and(header("x-request-id", "req-0123"));
     let task = json!({"id": TASK_ID, "status": "completed", "surprise": 1});
     let (_server, client) = expecting(request, task.clone()).await;
-    let outcome = client.read(&id(TASK_ID), &trace()).await;
+    let outcome = traced().around(client.read(&id(TASK_ID))).await;
     let ReadOutcome::Task(report) = outcome else {
         panic!("{outcome:?}")
     };
@@ -104,8 +104,7 @@ async fn a_read_on_a_connection_that_breaks_has_failed() {
         peer.accept().await.head().await;
     };
     let task = id(TASK_ID);
-    let trace = trace();
-    let (outcome, ()) = tokio::join!(client.read(&task, &trace), serving);
+    let (outcome, ()) = tokio::join!(client.read(&task), serving);
     assert!(matches!(outcome, ReadOutcome::Failed { .. }), "{outcome:?}");
 }
 
@@ -115,7 +114,7 @@ async fn a_cancel_is_accepted_whatever_a_2xx_says() {
     for body in [json!(null), json!({"id": TASK_ID, "status": "processing"})] {
         let request = Mock::given(method("POST")).and(path(at.as_str()));
         let (_server, client) = expecting(request, body).await;
-        let outcome = client.cancel(&id(TASK_ID), &trace()).await;
+        let outcome = client.cancel(&id(TASK_ID)).await;
         assert!(matches!(outcome, CancelOutcome::Accepted), "{outcome:?}");
     }
 }
@@ -127,13 +126,13 @@ async fn a_cancel_is_accepted_whatever_a_2xx_says() {
 #[tokio::test]
 async fn a_cancel_is_refused_in_evolinks_words_only(#[case] status: u16) {
     let (_server, client) = answering(answer(status, REFUSAL)).await;
-    let outcome = client.cancel(&id(TASK_ID), &trace()).await;
+    let outcome = client.cancel(&id(TASK_ID)).await;
     let CancelOutcome::Refused(refusal) = outcome else {
         panic!("{outcome:?}")
     };
     assert_eq!(refusal.message, "Task not found");
     let (_server, client) = answering(answer(status, "<html>")).await;
-    let outcome = client.cancel(&id(TASK_ID), &trace()).await;
+    let outcome = client.cancel(&id(TASK_ID)).await;
     assert!(
         matches!(outcome, CancelOutcome::Failed { .. }),
         "{outcome:?}"
@@ -150,7 +149,7 @@ async fn a_cancel_is_refused_in_evolinks_words_only(#[case] status: u16) {
 #[tokio::test]
 async fn a_cancel_that_failed_for_another_reason_is_worth_another_try(#[case] status: u16) {
     let (_server, client) = answering(answer(status, REFUSAL)).await;
-    let outcome = client.cancel(&id(TASK_ID), &trace()).await;
+    let outcome = client.cancel(&id(TASK_ID)).await;
     assert!(
         matches!(outcome, CancelOutcome::Failed { .. }),
         "{outcome:?}"

@@ -5,7 +5,7 @@ use wiremock::matchers::{body_string, header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::super::*;
-use super::kit::{BODY, KEY, NOW, TASK_JSON, call, client};
+use super::kit::{BODY, KEY, NOW, TASK_JSON, call, client, traced};
 
 async fn submit_to(answer: ResponseTemplate) -> SubmitOutcome {
     let server = MockServer::start().await;
@@ -64,13 +64,15 @@ async fn a_submit_carries_the_key_its_names_and_the_body_as_it_is(
             "traceparent",
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         ))
+        .and(header("tracestate", "vendor=7"))
         .and(body_string(BODY))
         .respond_with(answer(200, TASK_JSON))
         .expect(1)
         .mount(&server)
         .await;
     let call = SubmitCall { kind, ..call() };
-    let outcome = client(&server.uri()).submit(call).await;
+    let client = client(&server.uri());
+    let outcome = traced().around(client.submit(call)).await;
     assert!(matches!(outcome, SubmitOutcome::Accepted(_)), "{outcome:?}");
 }
 

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use super::Deliverer;
 use crate::background::Background;
 use crate::metrics::WEBHOOK_IN_FLIGHT;
-use crate::webhooks::courier::{Report, address};
+use crate::webhooks::courier::{Report, address, context};
 use crate::webhooks::hosts::{Hosts, host};
 
 /// The longest sleep: another replica may have died with deliveries in its hands.
@@ -166,6 +166,7 @@ impl Shift {
             return self.hand_back(claimed.delivery, lane, wait);
         }
         let courier = Arc::clone(&self.deliverer.courier);
+        let context = context(&claimed);
         let (ending, store) = (self.background.clone(), self.deliverer.store.clone());
         let attempt = async move {
             tokio::select! {
@@ -179,7 +180,7 @@ impl Shift {
                 }
             }
         };
-        let attempt = self.background.spawn(attempt);
+        let attempt = self.background.spawn(context.around(attempt));
         let attempt = async move {
             let report = attempt.await;
             if let Err(error) = &report {

@@ -239,5 +239,6 @@ fn intent(id: TaskId, url: &str) -> Intent {
         lease: 30_000,
         deadline: 93_600_000,
         windows: evogate_models::quota::Windows::default(),
+        trace: None,
     }
 }

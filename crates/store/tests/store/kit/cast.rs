@@ -12,7 +12,7 @@ use evogate_models::delivery::Claim;
 use evogate_models::life::submit::{Intent, hold};
 use evogate_models::quota::{self, Quota, Windows};
 use evogate_models::task::Task;
-use evogate_models::{Credits, KeyId, TaskId, TenantId, Timestamp};
+use evogate_models::{Credits, KeyId, TaskId, TenantId, Timestamp, TraceParent};
 use evogate_store::{Grant, KeyChange, KeyRecord, Submit, TenantChange};
 
 use super::command::{Command, Fence, Limits, Pick, Request, TENANTS};
@@ -123,6 +123,7 @@ impl Cast {
             idempotency_key: key.map(|key| format!("key {key}")),
             callback_url: callback.then(|| "https://receiver.example/".to_owned()),
             windows: windows(now),
+            trace: TraceParent::new(self.minted.into(), u64::from(callback), true),
             ..intent(0, "forgotten")
         }
     }
