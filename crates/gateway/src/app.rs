@@ -78,6 +78,14 @@ impl StartError {
     }
 }
 
+/// How Redis is called, by the settings.
+pub(crate) fn link_options(config: &StoreConfig) -> LinkOptions {
+    LinkOptions {
+        wait_aof: config.wait_aof,
+        ..LinkOptions::new(config.timeout)
+    }
+}
+
 /// Redis may come up a little after the gateway does.
 const STORE_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -89,10 +97,7 @@ async fn open(config: &StoreConfig) -> Result<Store, StoreError> {
         }
         StoreUrl::Redis(url) => url,
     };
-    let options = LinkOptions {
-        wait_aof: config.wait_aof,
-        ..LinkOptions::new(config.timeout)
-    };
+    let options = link_options(config);
     let begun = Instant::now();
     loop {
         let opened = Store::redis(url, &options, config.shards, None, Arc::new(SystemRandom));

@@ -10,7 +10,7 @@ use evogate_models::report::Report;
 use evogate_models::task::{Author, Spec, Task};
 use evogate_models::time::millis;
 use evogate_store::{StoreError, TaskCommand, TurnError};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::body;
@@ -21,7 +21,7 @@ use crate::metrics::CALLBACKS;
 use crate::openapi::{refusals, schemas};
 use crate::path::Segment;
 use crate::state::Gateway;
-use crate::token::Claims;
+use crate::token::{Claims, Tokens};
 
 /// The largest callback that is looked into; what is larger is a hint all the same.
 const MAX_BODY: usize = 256 * 1024;
@@ -32,6 +32,13 @@ const MAX_BODY: usize = 256 * 1024;
 struct Taken {
     /// Always true.
     success: bool,
+}
+
+/// The answer to `evogate doctor`'s probe.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Probed {
+    /// What only who has `callbacks.secret` can say.
+    pub proof: String,
 }
 
 /// Takes EvoLink's word that a task has ended.
@@ -52,8 +59,7 @@ pub async fn receive(
         .as_ref()
         .and_then(|t| t.check(&token, gateway.store.now()));
     let Some(claims) = claims else {
-        count("bad_token");
-        return Err(ApiError::route_not_found());
+        return no_callback(&gateway, &token);
     };
     context.set_tenant(&claims.tenant);
     context.set_task(&claims.task);
@@ -95,6 +101,16 @@ pub async fn receive(
             Err(error.into())
         }
     }
+}
+
+/// What is no callback may be `evogate doctor`, who asks whether callbacks would come.
+fn no_callback(gateway: &Gateway, token: &str) -> Result<Response, ApiError> {
+    let answer = |tokens: &Tokens| tokens.answer_probe(token, gateway.store.now());
+    let Some(proof) = gateway.tokens.as_ref().and_then(answer) else {
+        count("bad_token");
+        return Err(ApiError::route_not_found());
+    };
+    Ok(axum::Json(Probed { proof }).into_response())
 }
 
 fn count(outcome: &'static str) {

@@ -6,6 +6,7 @@
 mod admin;
 mod check;
 mod dev;
+mod doctor;
 mod health;
 mod log_level;
 mod metrics;
@@ -38,6 +39,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Say what is wrong with the settings, without starting anything.
     Check(check::Arguments),
+    /// Say whether everything is well that a gateway depends on, and what to do where it is not.
+    Doctor(doctor::Arguments),
     /// Say whether a running gateway is ready.
     Health(health::Arguments),
     /// Say or change what a running gateway logs.
@@ -61,6 +64,7 @@ impl Cli {
         let done = match self.command {
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Check(arguments) => check::run(&arguments),
+            Command::Doctor(arguments) => doctor::run(arguments).await,
             Command::Health(arguments) => health::run(arguments).await,
             Command::LogLevel(arguments) => log_level::run(arguments).await,
             Command::Dev(arguments) => dev::run(arguments).await,
@@ -154,7 +158,15 @@ mod tests {
     #[test]
     fn every_command_tells_the_version() {
         for command in [
-            "serve", "check", "health", "dev", "openapi", "video", "tenant",
+            "serve",
+            "check",
+            "doctor",
+            "health",
+            "log-level",
+            "dev",
+            "openapi",
+            "video",
+            "tenant",
         ] {
             let error = Cli::try_parse_from(["evogate", command, "--version"]).unwrap_err();
             assert_eq!(error.kind(), clap::error::ErrorKind::DisplayVersion);

@@ -8,6 +8,7 @@
 mod answer;
 mod body;
 mod client;
+mod examine;
 mod lists;
 mod meter;
 mod outcome;
@@ -37,6 +38,7 @@ use crate::context::Context;
 use crate::{config, failpoint};
 
 pub use client::EvoLinkError;
+pub use examine::Examined;
 pub use lists::{Account, ListEntry, ListPage, Pot};
 pub use outcome::{CancelOutcome, Failure, ReadOutcome, SubmitOutcome};
 pub use pace::Pace;

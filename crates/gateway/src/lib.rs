@@ -18,6 +18,7 @@ pub mod csv;
 pub mod deliveries;
 #[cfg(test)]
 mod docs_test;
+pub mod doctor;
 pub mod drain;
 pub mod durability;
 pub mod endpoints;

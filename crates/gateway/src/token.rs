@@ -5,6 +5,8 @@
 //! over everything the token says. It also says what the task's hold was and when, so that a record
 //! that the store lost can be made again from it.
 
+mod probe;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use evogate_models::task::{MediaKind, Task};
@@ -14,7 +16,10 @@ use sha2::Sha256;
 use url::Url;
 
 use crate::secret::Secret;
+pub use probe::Probe;
 
+/// What a callback's tag is made over, before the token's own words.
+const CALLBACK: &[u8] = b"evogate callback v1\0";
 /// How long after `tasks.deadline` a token still counts (invariant 9).
 pub(crate) const GRACE: Millis = 3_600_000;
 /// The bytes of the tag at a token's end.
@@ -69,17 +74,20 @@ impl Tokens {
         }
     }
 
-    fn mac(&self, payload: &[u8]) -> Option<Hmac<Sha256>> {
+    fn mac(&self, purpose: &[u8], payload: &[u8]) -> Option<Hmac<Sha256>> {
         let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.expose().as_bytes()).ok()?;
-        mac.update(b"evogate callback v1\0");
+        mac.update(purpose);
         mac.update(payload);
         Some(mac)
     }
 
     /// The URL for EvoLink to call.
     pub fn url(&self, claims: &Claims) -> Option<String> {
-        let token = self.mint(claims)?;
-        Some(format!("{}callbacks/evolink/{token}", self.public_url))
+        Some(self.at(&self.mint(claims)?))
+    }
+
+    fn at(&self, token: &str) -> String {
+        format!("{}callbacks/evolink/{token}", self.public_url)
     }
 
     fn mint(&self, claims: &Claims) -> Option<String> {
@@ -97,7 +105,7 @@ impl Tokens {
             created.millis()
         );
         let mut bytes = payload.into_bytes();
-        let tag = self.mac(&bytes)?.finalize().into_bytes();
+        let tag = self.mac(CALLBACK, &bytes)?.finalize().into_bytes();
         bytes.extend_from_slice(&tag);
         Some(URL_SAFE_NO_PAD.encode(bytes))
     }
@@ -109,7 +117,7 @@ impl Tokens {
         }
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (payload, tag) = bytes.split_at_checked(bytes.len().checked_sub(TAG)?)?;
-        self.mac(payload)?.verify_slice(tag).ok()?;
+        self.mac(CALLBACK, payload)?.verify_slice(tag).ok()?;
         let mut parts = std::str::from_utf8(payload).ok()?.split('|');
         let claims = Claims {
             tenant: parts.next()?.parse().ok()?,
@@ -132,7 +140,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn tokens() -> Tokens {
+    pub(super) fn tokens() -> Tokens {
         let url = Url::parse("https://evogate.example.com/").unwrap();
         Tokens::new(
             Secret::new("0123456789abcdef0123456789abcdef"),
@@ -141,7 +149,7 @@ mod tests {
         )
     }
 
-    fn claims() -> Claims {
+    pub(super) fn claims() -> Claims {
         Claims {
             tenant: "a".repeat(64).parse().unwrap(),
             task: "task-unified-1772203771-yf1dxogh".parse().unwrap(),

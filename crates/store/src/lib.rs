@@ -14,6 +14,7 @@ pub mod dump;
 pub mod durability;
 mod embedded;
 pub mod error;
+pub mod examine;
 mod facts;
 pub mod lane;
 pub mod ledger;

@@ -52,6 +52,7 @@ use tokio::sync::{Notify, watch};
 use crate::clock::{Clock, Random};
 use crate::durability::Durability;
 use crate::error::StoreError;
+use crate::examine::RedisSeen;
 use crate::record::{KeyRecord, Tenant};
 use key::Layout;
 use link::{Link, Script};
@@ -215,15 +216,7 @@ impl Redis {
             return Ok(());
         };
         let asked = start.elapsed();
-        let time = self.link.command(redis::cmd("TIME")).await?;
-        let time = reply::texts(time)?;
-        let part = |n: usize| -> Result<i64, StoreError> {
-            let part = time.get(n).ok_or_else(|| corrupt("no time"))?;
-            String::from_utf8_lossy(part).parse().map_err(corrupt)
-        };
-        let now = part(0)?
-            .saturating_mul(1000)
-            .saturating_add(part(1)? / 1000);
+        let now = server_time(&self.link).await?;
         // It was asked in the middle between the call and its answer.
         let on_the_way = start.elapsed().saturating_sub(asked) / 2;
         self.heard_time(now.saturating_add(millis(on_the_way)));
@@ -294,4 +287,35 @@ impl Redis {
     pub(crate) async fn close(&self) {
         self.link.close().await;
     }
+}
+
+/// The time on the server's clock, in milliseconds.
+async fn server_time(link: &Link) -> Result<Millis, StoreError> {
+    let time = link.command(redis::cmd("TIME")).await?;
+    let time = reply::texts(time)?;
+    let part = |n: usize| -> Result<i64, StoreError> {
+        let part = time.get(n).ok_or_else(|| corrupt("no time"))?;
+        String::from_utf8_lossy(part).parse().map_err(corrupt)
+    };
+    let seconds = part(0)?.saturating_mul(1000);
+    Ok(seconds.saturating_add(part(1)? / 1000))
+}
+
+/// The number of shards in a layout (`1 16`).
+fn shards_of(layout: &[u8]) -> Option<u16> {
+    let layout = std::str::from_utf8(layout).ok()?;
+    layout.split(' ').nth(1)?.parse().ok()
+}
+
+/// What the servers behind `link` show, without anything being written to them.
+pub(crate) async fn examine(link: &Link, wait_aof: bool) -> Result<RedisSeen, StoreError> {
+    let now = server_time(link).await?;
+    let mut get = redis::cmd("GET");
+    get.arg(key::layout());
+    let layout = reply::maybe(link.command(get).await?)?;
+    Ok(RedisSeen {
+        durability: durability::check(link, wait_aof).await,
+        shards: layout.as_deref().and_then(shards_of),
+        now: Timestamp::from_millis(now),
+    })
 }

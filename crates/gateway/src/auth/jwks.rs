@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-pub(crate) use source::{KeySource, Missing};
+pub(crate) use source::{KeySource, Missing, usable_keys};
 
 use crate::secret::Secret;
 

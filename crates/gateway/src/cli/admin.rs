@@ -41,6 +41,7 @@ use crate::secret::Secret;
 use access::Access;
 use api::Api;
 use screen::Screen;
+pub(super) use table::{Set, Table};
 
 /// What all of them end their help with.
 macro_rules! help {

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use evogate_models::{ErrorCode, Refusal, Timestamp};
 use http::StatusCode;
-use http::header::{HeaderValue, RETRY_AFTER};
+use http::header::{DATE, HeaderValue, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response};
 
 use super::client::describe;
@@ -23,6 +23,8 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     /// `Retry-After`, as it was sent.
     retry_after: Option<HeaderValue>,
+    /// When EvoLink says that it is.
+    pub(super) date: Option<HeaderValue>,
     /// Its body, uncompressed.
     pub(super) body: Vec<u8>,
 }
@@ -72,6 +74,7 @@ pub(super) async fn exchange(request: RequestBuilder, limit: usize) -> Result<An
     let response = request.send().await.map_err(Broken::without_head)?;
     let status = response.status();
     let retry_after = response.headers().get(RETRY_AFTER).cloned();
+    let date = response.headers().get(DATE).cloned();
     let body = read(response, limit).await.map_err(|why| {
         let why = format!("HTTP {} with a broken body: {why}", status.as_u16());
         Broken::within(why)
@@ -79,6 +82,7 @@ pub(super) async fn exchange(request: RequestBuilder, limit: usize) -> Result<An
     Ok(Answer {
         status,
         retry_after,
+        date,
         body,
     })
 }

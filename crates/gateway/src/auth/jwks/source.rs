@@ -63,6 +63,26 @@ pub(crate) enum Missing {
     Key(NoKey),
 }
 
+/// How many keys the issuer has now for its algorithms; or why they can't be had.
+pub(crate) async fn usable_keys(issuer: &Issuer) -> Result<usize, String> {
+    let shown = |error: reqwest::Error| error.without_url().to_string();
+    let set = match &issuer.keys {
+        KeysFrom::Secret(secret) => KeySet::of_secret(secret, &issuer.algorithms),
+        KeysFrom::File(path) => {
+            let text = tokio::fs::read(path)
+                .await
+                .map_err(|error| error.to_string())?;
+            KeySet::parse(&text)?
+        }
+        KeysFrom::Jwks(url) => Remote::jwks(url).map_err(shown)?.keys().await?,
+        KeysFrom::Discovery(url) => {
+            let remote = Remote::discovery(url, &issuer.issuer).map_err(shown)?;
+            remote.keys().await?
+        }
+    };
+    Ok(set.usable_for(&issuer.algorithms))
+}
+
 impl KeySource {
     /// The source that `issuer` names. A file is read at once, a provider is not asked yet.
     pub(crate) fn new(issuer: &Issuer, clock: Arc<dyn Clock>) -> Result<Self, reqwest::Error> {

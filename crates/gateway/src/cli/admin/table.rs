@@ -17,7 +17,7 @@ const NARROWEST: u16 = 20;
 
 /// How a column is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Set {
+pub(in crate::cli) enum Set {
     /// Ids, times, words: never broken.
     Firm,
     /// Amounts and counts: never broken, at the right.
@@ -28,7 +28,7 @@ pub(super) enum Set {
 
 /// A table with a head, or two columns of names and values.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(in crate::cli) struct Table {
     heads: Vec<String>,
     columns: Vec<Set>,
     rows: Vec<Vec<String>>,
@@ -36,7 +36,7 @@ pub(super) struct Table {
 
 impl Table {
     /// Columns by their heads.
-    pub(super) fn new(columns: &[(&str, Set)]) -> Self {
+    pub(in crate::cli) fn new(columns: &[(&str, Set)]) -> Self {
         Self {
             heads: columns.iter().map(|(head, _)| (*head).to_owned()).collect(),
             columns: columns.iter().map(|(_, set)| *set).collect(),
@@ -54,7 +54,7 @@ impl Table {
     }
 
     /// Another line.
-    pub(super) fn row<T: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = T>) {
+    pub(in crate::cli) fn row<T: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = T>) {
         let cells = cells.into_iter().map(|text| clean(text.as_ref()));
         let filled = cells.map(|text| {
             if text.is_empty() {
@@ -79,7 +79,7 @@ impl Table {
     }
 
     /// The text for a terminal of this width; without one as wide as it needs to be.
-    pub(super) fn shown(&self, width: Option<u16>) -> String {
+    pub(in crate::cli) fn shown(&self, width: Option<u16>) -> String {
         if self.rows.is_empty() {
             return "none".to_owned();
         }
