@@ -29,7 +29,7 @@ use evogate_models::report::Report;
 use evogate_models::task::MediaKind;
 use evogate_models::{Timestamp, UpstreamId};
 use evogate_store::clock::Clock;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{ClientBuilder, RequestBuilder};
 use serde_json::json;
 use url::Url;

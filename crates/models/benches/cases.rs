@@ -89,6 +89,7 @@ pub(crate) fn intent() -> (Account, Intent) {
         lease: 15_000,
         deadline: 26 * 3_600_000,
         windows: Windows::default(),
+        trace: None,
     };
     (account, intent)
 }

@@ -58,6 +58,29 @@ impl TraceParent {
         self.parent
     }
 
+    /// As few bytes: the trace's id, the span's, the flags.
+    pub fn to_bytes(self) -> [u8; 25] {
+        let mut bytes = [0; 25];
+        let (ids, flags) = bytes.split_at_mut(24);
+        let (trace, parent) = ids.split_at_mut(16);
+        trace.copy_from_slice(&self.trace.to_be_bytes());
+        parent.copy_from_slice(&self.parent.to_be_bytes());
+        flags.fill(self.flags);
+        bytes
+    }
+
+    /// What [`TraceParent::to_bytes`] made; none where an id is zero.
+    pub fn from_bytes(bytes: [u8; 25]) -> Option<Self> {
+        let (trace, rest) = bytes.split_first_chunk()?;
+        let (parent, flags) = rest.split_first_chunk()?;
+        let parsed = Self {
+            trace: u128::from_be_bytes(*trace),
+            parent: u64::from_be_bytes(*parent),
+            flags: flags.first()? & KNOWN,
+        };
+        (parsed.trace != 0 && parsed.parent != 0).then_some(parsed)
+    }
+
     /// Does its caller record the trace?
     pub const fn is_sampled(self) -> bool {
         self.flags & SAMPLED != 0
@@ -138,6 +161,13 @@ mod tests {
         assert_eq!(serde_json::to_value(parsed).unwrap(), GOOD);
         let read: TraceParent = serde_json::from_value(GOOD.into()).unwrap();
         assert_eq!(read, parsed);
+    }
+
+    #[test]
+    fn its_bytes_are_read_as_it_was() {
+        let parsed: TraceParent = GOOD.parse().unwrap();
+        assert_eq!(TraceParent::from_bytes(parsed.to_bytes()), Some(parsed));
+        assert_eq!(TraceParent::from_bytes([0; 25]), None);
     }
 
     #[test]

@@ -131,11 +131,11 @@ impl Scene {
             .set("evolink.max_reads_in_flight", 256)
             .start()
             .await;
-        let hang = |n: usize| format!("http://{}:{port}/hung", hung_host(n));
+        let hanging = |n: usize| format!("http://{}:{port}/hung", hung_host(n));
         let good = (0..GOOD).map(|n| {
             let mut urls = vec![format!("http://{}:{port}/good", good_host(n))];
             if let Hung::OfTheSame(count) = hung {
-                urls.extend((n..count).step_by(GOOD).map(hang));
+                urls.extend((n..count).step_by(GOOD).map(hanging));
             }
             (format!("good-{n}"), urls)
         });

@@ -196,6 +196,7 @@ mod tests {
         RedisSeen {
             durability: Durability {
                 gaps: gaps.iter().map(gap).collect(),
+                ..Durability::default()
             },
             shards,
             now: Timestamp::from_seconds(1_772_203_771),

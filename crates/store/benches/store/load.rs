@@ -228,6 +228,7 @@ fn intent(tenant: TenantId, key: KeyId, now: Timestamp) -> Intent {
         // SHA-256 in Base64.
         fingerprint: format!("{:032x}{:011x}", random(), random() >> 84),
         resend: None,
+        trace: None,
         send_within: 5_000,
         lease: 10 * HOUR,
         deadline: 26 * HOUR,

@@ -78,12 +78,12 @@ async fn cpu() {
             let held = Used::of(&server);
             load.bind(&tasks).await;
             let bound = Used::of(&server);
-            let (hold, bind) = (held.since(&before), bound.since(&held));
+            let (first, second) = (held.since(&before), bound.since(&held));
             rounds.push([
-                hold.cpu,
-                bind.cpu,
-                hold.cpu + bind.cpu,
-                hold.scripts + bind.scripts,
+                first.cpu,
+                second.cpu,
+                first.cpu + second.cpu,
+                first.scripts + second.scripts,
             ]);
         }
         let each = |n: usize| {

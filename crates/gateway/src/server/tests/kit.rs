@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -114,7 +114,7 @@ impl House {
             .route("/v1/videos/generations", post(wait))
             .route("/length", post(length))
             .route("/endless", get(endless))
-            .layer(from_fn(envelope));
+            .layer(from_fn_with_state(config.log.requests, envelope));
         let (drain, background) = (Arc::<Drain>::default(), Background::default());
         let load = Arc::new(Load::new(&config.server));
         let door = door(

@@ -5,7 +5,8 @@
 use std::borrow::Cow;
 
 use evogate_models::task::{Author, Hint, Spec, State, Task};
-use evogate_models::{Credits, TaskId, TenantId, Timestamp, UpstreamId};
+use evogate_models::{Credits, TaskId, TenantId, Timestamp, TraceParent, UpstreamId};
+use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 
 use super::body::{self, Body};
@@ -61,6 +62,8 @@ struct Row<'a> {
     cancel_wanted: Option<i64>,
     #[n(22)]
     cancel_asked: Option<i64>,
+    #[n(23)]
+    trace: Option<ByteArray<25>>,
 }
 
 const CAN_CANCEL: u8 = 1;
@@ -102,6 +105,7 @@ pub(super) fn encode(task: &Task) -> Result<Vec<u8>, StoreError> {
         resend: task.resend.as_deref().map(Cow::Borrowed),
         cancel_wanted: task.cancel_wanted.map(since),
         cancel_asked: task.cancel_asked.map(since),
+        trace: task.trace.map(|trace| trace.to_bytes().into()),
     };
     minicbor::to_vec(row).map_err(corrupt)
 }
@@ -146,5 +150,8 @@ pub(super) fn decode(tenant: &TenantId, id: &TaskId, row: &[u8]) -> Result<Task,
         fetched: row.fetched.map(time),
         windows: row.windows.map(time),
         deadline: time(row.deadline),
+        trace: row
+            .trace
+            .and_then(|bytes| TraceParent::from_bytes(bytes.into())),
     })
 }

@@ -1,7 +1,7 @@
 use evogate_models::note::{Note, Step};
 use evogate_models::quota::Starts;
 use evogate_models::task::{Author, Hint, MediaKind, Spec, Task};
-use evogate_models::{Credits, KeyId};
+use evogate_models::{Credits, KeyId, TraceParent};
 use proptest::prelude::*;
 
 use super::super::journal::pack_notes;
@@ -86,6 +86,7 @@ prop_compose! {
             fetched,
             windows,
             deadline: created.plus(1_000_000),
+            trace: TraceParent::new(if keyed { random } else { 0 }, counts.0 + 1, flags[0]),
         }
     }
 }
