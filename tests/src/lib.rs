@@ -6,6 +6,7 @@
 //! - [`Tenant`], [`Admin`], [`Anonymous`]: who calls is a type
 //! - [`Simulator`]: faults by rule, the journal of what it was asked, its account
 //! - [`Receiver`]: takes webhooks, and misbehaves when told to; by https with a certificate of an [`Authority`]
+//! - [`Collector`]: takes spans, and misbehaves when told to
 //! - [`Proxy`]: an address that stays while what is behind it comes and goes, and that cuts connections
 //! - [`Balancer`]: a load balancer that leads to the gateways that are ready
 //! - [`redis`]: private Redis servers, Sentinel groups and Clusters, ended, paused and started again at will
@@ -20,6 +21,7 @@ mod balancer;
 mod binaries;
 mod books;
 mod callers;
+mod collector;
 mod credits;
 mod dev;
 mod gateway;
@@ -39,6 +41,7 @@ pub use books::{
     assert_books, assert_books_within, assert_ledger, platform_loss, settle_books, submitted_twice,
 };
 pub use callers::{Admin, Anonymous, Caller, Tenant};
+pub use collector::{Collector, SentSpan};
 pub use credits::Micro;
 pub use dev::Dev;
 pub use evogate_redis_kit as redis;

@@ -1,4 +1,4 @@
-//! No key, no secret and no prompt in anything that the gateway says: logs, metrics, error bodies.
+//! No key, no secret and no prompt in anything that the gateway says: logs, metrics, spans, error bodies.
 
 use std::time::SystemTime;
 
@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use evogate_tests::redis::{Options, Server};
 use evogate_tests::{
-    ADMIN_KEY, Answer, CALLBACKS_SECRET, Caller as _, EVOLINK_KEY, Manner, Receiver, Rig,
-    RigBuilder, Tenant, until,
+    ADMIN_KEY, Answer, CALLBACKS_SECRET, Caller as _, Collector, EVOLINK_KEY, Manner, Receiver,
+    Rig, RigBuilder, Tenant, until,
 };
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::json;
@@ -26,6 +26,8 @@ const ISSUER: &str = "https://sso.example.com";
 const ISSUER_SECRET: &str = "shared-3f9c1a7e5d2b8046c1e3f5a7b9d0c2e4";
 /// What opens Redis.
 const REDIS_PASSWORD: &str = "redis-7d1c0b9a8f6e5d4c";
+/// What opens the collector of spans.
+const COLLECTOR_KEY: &str = "otlp-2c4b6d8f0a1e3c5d";
 /// What a tenant put into its own callback URL.
 const HOOK_SECRET: &str = "hook-77aa10c9";
 
@@ -131,7 +133,7 @@ fn jwt(secret: &str, lasts: i64) -> String {
 }
 
 /// A gateway with every kind of secret that there is, at the level of `trace`.
-fn with_every_secret(store: Option<String>) -> RigBuilder {
+fn with_every_secret(store: Option<String>, collector: &Collector) -> RigBuilder {
     let issuer = json!([{
         "name": "corp", "issuer": ISSUER, "audience": "evogate", "algorithms": ["HS256"],
         "hmac_secret": ISSUER_SECRET, "tenant_claim": "team",
@@ -142,7 +144,9 @@ fn with_every_secret(store: Option<String>) -> RigBuilder {
         .set("submit.breaker_unknowns", 1000)
         .set("auth.pepper", PEPPER)
         .set("auth.issuers", issuer)
-        .set("webhooks.encryption_key", ENCRYPTION_KEY);
+        .set("webhooks.encryption_key", ENCRYPTION_KEY)
+        .set("telemetry.otlp_endpoint", collector.url())
+        .set("telemetry.otlp_headers", format!("x-key={COLLECTOR_KEY}"));
     match store {
         Some(url) => builder.set("store.url", url),
         None => builder,
@@ -163,7 +167,8 @@ fn assert_untold(where_: &str, said: &str, secrets: &[String]) {
 
 /// A whole run against this store; `away` takes the store away for a moment, and answers when it is back.
 async fn nothing_is_told(store: Option<String>, away: impl AsyncFnOnce(&Rig)) {
-    let mut rig = with_every_secret(store).start().await;
+    let collector = Collector::start().await;
+    let mut rig = with_every_secret(store, &collector).start().await;
     let receiver = Receiver::start().await;
     let endpoint = json!({ "url": receiver.url("/endpoint"), "events": [] });
     let endpoint = rig
@@ -212,6 +217,7 @@ async fn nothing_is_told(store: Option<String>, away: impl AsyncFnOnce(&Rig)) {
         ENCRYPTION_KEY,
         ISSUER_SECRET,
         REDIS_PASSWORD,
+        COLLECTOR_KEY,
         rig.team.key.as_str(),
     ];
     let mut secrets: Vec<String> = fixed.map(str::to_owned).to_vec();
@@ -223,6 +229,10 @@ async fn nothing_is_told(store: Option<String>, away: impl AsyncFnOnce(&Rig)) {
     secrets.extend(tokens);
     assert_untold("the log", &log, &secrets);
     assert_untold("the metrics", &metrics, &secrets);
+    assert!(collector.spans().len() > 100, "there are spans");
+    for batch in collector.raw() {
+        assert_untold("the spans", &String::from_utf8_lossy(&batch), &secrets);
+    }
     for answer in &answers {
         assert_untold(&answer.call, &answer.text(), &secrets);
     }

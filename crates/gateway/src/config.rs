@@ -19,6 +19,7 @@ mod server;
 mod setting;
 mod store;
 mod tasks;
+mod telemetry;
 mod units;
 mod warnings;
 mod webhooks;
@@ -44,6 +45,7 @@ pub use refused::Refused;
 pub use server::Server;
 pub use store::{StoreConfig, StoreUrl};
 pub use tasks::{Journal, Reads, Submit, Tasks};
+pub use telemetry::Telemetry;
 pub(crate) use units::parse_duration;
 pub use webhooks::Webhooks;
 
@@ -85,6 +87,8 @@ pub struct Config {
     pub shutdown: Shutdown,
     /// What is logged.
     pub log: Log,
+    /// Where spans are sent.
+    pub telemetry: Telemetry,
 }
 
 impl Config {
@@ -93,11 +97,13 @@ impl Config {
         file: Option<&Path>,
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<(Self, Vec<Warning>), ConfigErrors> {
+        let environment: Vec<_> = environment.collect();
         let mut layers = Layers::new();
+        layers.opentelemetry(&environment);
         if let Some(path) = file {
             layers.file(path)?;
         }
-        layers.environment(environment);
+        layers.environment(environment.into_iter());
         Self::build(layers)
     }
 
@@ -107,8 +113,10 @@ impl Config {
         pinned: &str,
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<(Self, Vec<Warning>), ConfigErrors> {
+        let environment: Vec<_> = environment.collect();
         let mut layers = Layers::new();
-        layers.environment(environment);
+        layers.opentelemetry(&environment);
+        layers.environment(environment.into_iter());
         layers.text("built-in settings", pinned)?;
         Self::build(layers)
     }
@@ -159,6 +167,7 @@ impl Config {
         let catalogue = catalogue::read(from);
         let shutdown = Shutdown::read(from);
         let log = Log::read(from);
+        let telemetry = Telemetry::read(from);
         Some(Self {
             listen: listen?,
             server: server?,
@@ -176,6 +185,7 @@ impl Config {
             catalogue: catalogue?,
             shutdown: shutdown?,
             log: log?,
+            telemetry: telemetry?,
         })
     }
 }

@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::auth::{Credential, Principal};
 use crate::load::{Load, Room, TenantLoad};
+use crate::telemetry::{self, Kind, Span};
 
 /// The longest request id that is taken from a client.
 const MAX_ID: usize = 128;
@@ -31,8 +32,18 @@ pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 tokio::task_local! {
-    static CURRENT: Option<Context>;
+    static CURRENT: Option<Scope>;
 }
+
+/// What work is done with: its context, and the innermost span that it is part of.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    context: Context,
+    span: TraceParent,
+}
+
+/// Work with a scope.
+pub type Scoped<F> = TaskLocalFuture<Option<Scope>, F>;
 
 /// A piece of work with what is known of it. Cheap to clone; handlers fill in what they learn.
 #[derive(Debug, Clone)]
@@ -41,7 +52,10 @@ pub struct Context(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     request_id: Option<String>,
+    /// The trace, and the span of ours that all of the work is below.
     trace: TraceParent,
+    /// The span that caused it, in somebody else's work.
+    cause: Option<u64>,
     trace_state: Option<HeaderValue>,
     /// Does somebody outside know the trace, or was it begun here for want of one?
     given: bool,
@@ -104,7 +118,8 @@ impl Context {
         let given = trace.is_some();
         Self(Arc::new(Inner {
             request_id,
-            trace: trace.unwrap_or_else(|| begin(id)),
+            trace: trace.map_or_else(|| begin(id), join),
+            cause: trace.map(TraceParent::parent),
             trace_state,
             given,
             tenant: OnceLock::new(),
@@ -122,12 +137,28 @@ impl Context {
 
     /// That of the work which this is called from.
     pub fn current() -> Option<Self> {
-        CURRENT.try_with(Clone::clone).ok().flatten()
+        current().map(|scope| scope.context)
+    }
+
+    /// The innermost span that this is called from.
+    pub fn current_span() -> Option<TraceParent> {
+        current().map(|scope| scope.span)
     }
 
     /// The work, with this context.
-    pub fn around<F: Future>(self, work: F) -> TaskLocalFuture<Option<Self>, F> {
-        CURRENT.scope(Some(self), work)
+    pub fn around<F: Future>(self, work: F) -> Scoped<F> {
+        let scope = Scope {
+            span: self.trace(),
+            context: self,
+        };
+        CURRENT.scope(Some(scope), work)
+    }
+
+    /// The same, with a span for all of the work.
+    pub async fn spanned<T>(self, name: &'static str, work: impl Future<Output = T>) -> T {
+        let mut span = Span::of(&self, name, Kind::Internal);
+        span.tell(|facts| facts.about(&self));
+        self.around(work).await
     }
 
     /// The request's id; empty for work that no request waits for.
@@ -135,7 +166,12 @@ impl Context {
         self.0.request_id.as_deref().unwrap_or_default()
     }
 
-    /// The trace that this is part of.
+    /// The span that caused it, in somebody else's work.
+    pub fn cause(&self) -> Option<u64> {
+        self.0.cause
+    }
+
+    /// The trace that this is part of, and its span of ours.
     pub fn trace(&self) -> TraceParent {
         self.0.trace
     }
@@ -146,26 +182,9 @@ impl Context {
         followed.then_some(self.0.trace)
     }
 
-    /// What calls that follow from this carry on: the request's id and its trace.
-    pub fn headers(&self) -> HeaderMap {
-        let mut headers = self.trace_headers();
-        let id = self.0.request_id.as_deref();
-        if let Some(Ok(id)) = id.map(HeaderValue::from_str) {
-            headers.insert(REQUEST_ID, id);
-        }
-        headers
-    }
-
-    /// The trace, as headers.
-    pub fn trace_headers(&self) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        if let Ok(trace) = HeaderValue::try_from(self.0.trace.to_string()) {
-            headers.insert(TRACEPARENT, trace);
-        }
-        if let Some(state) = &self.0.trace_state {
-            headers.insert(TRACESTATE, state.clone());
-        }
-        headers
+    /// Its trace, as a header.
+    pub fn traceparent(&self) -> Option<HeaderValue> {
+        HeaderValue::try_from(self.0.trace.to_string()).ok()
     }
 
     /// The tenant, once it is authenticated.
@@ -208,15 +227,77 @@ impl Context {
     }
 }
 
-/// The work, with the context of the work that it is begun from, if that has one.
-pub fn inherit<F: Future>(work: F) -> TaskLocalFuture<Option<Context>, F> {
-    CURRENT.scope(Context::current(), work)
+impl Scope {
+    /// The trace, as headers.
+    fn trace_headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        if let Ok(trace) = HeaderValue::try_from(self.span.to_string()) {
+            headers.insert(TRACEPARENT, trace);
+        }
+        if let Some(state) = &self.context.0.trace_state {
+            headers.insert(TRACESTATE, state.clone());
+        }
+        headers
+    }
 }
 
-/// A new trace that nobody records. Its id is a request's new id, and its span's the half of that which is random.
+fn current() -> Option<Scope> {
+    CURRENT.try_with(Clone::clone).ok().flatten()
+}
+
+/// What calls to EvoLink carry on: the request's id and the trace. Each has a trace, if only one of its own.
+pub fn outgoing() -> HeaderMap {
+    let scope = current().unwrap_or_else(|| {
+        let context = Context::of_work(None, None, None);
+        Scope {
+            span: context.trace(),
+            context,
+        }
+    });
+    let mut headers = scope.trace_headers();
+    let id = scope.context.0.request_id.as_deref();
+    if let Some(Ok(id)) = id.map(HeaderValue::from_str) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers
+}
+
+/// What webhooks carry on: the trace, where somebody follows it.
+pub fn outgoing_trace() -> HeaderMap {
+    let followed = current().filter(|scope| scope.context.followed_trace().is_some());
+    followed
+        .map(|scope| scope.trace_headers())
+        .unwrap_or_default()
+}
+
+/// The work, with the context of the work that it is begun from, if that has one.
+pub fn inherit<F: Future>(work: F) -> Scoped<F> {
+    CURRENT.scope(current(), work)
+}
+
+/// The same, below this span.
+pub(crate) fn below<F: Future>(span: Option<TraceParent>, work: F) -> Scoped<F> {
+    let mut scope = current();
+    if let (Some(scope), Some(span)) = (&mut scope, span) {
+        scope.span = span;
+    }
+    CURRENT.scope(scope, work)
+}
+
+/// A new trace. Its id is a request's new id, and its span's the half of that which is random.
 fn begin(id: Uuid) -> TraceParent {
     let (_, random) = id.as_u64_pair();
-    TraceParent::begin(id.as_u128(), random)
+    TraceParent::begin(id.as_u128(), random, telemetry::samples(id.as_u128()))
+}
+
+/// Somebody else's trace. Who sends no spans passes it on as it came, so that nothing is missing between the
+/// caller's span and those of who is called.
+fn join(given: TraceParent) -> TraceParent {
+    if telemetry::is_on() && given.is_sampled() {
+        given.at(telemetry::new_id())
+    } else {
+        given
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Context {
@@ -229,6 +310,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Context {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+
     use super::*;
 
     const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -247,8 +330,10 @@ mod tests {
         Context::of(&headers)
     }
 
+    /// What a call to EvoLink from within it would carry.
     fn sent(context: &Context, name: HeaderName) -> Option<String> {
-        let headers = context.headers();
+        let headers = context.clone().around(async { outgoing() });
+        let headers = headers.now_or_never().unwrap();
         Some(headers.get(name)?.to_str().unwrap().to_owned())
     }
 

@@ -14,10 +14,11 @@ use futures::FutureExt as _;
 use http_body::Body as _;
 
 use crate::config::LogRequests;
-use crate::context::{Context, REQUEST_ID};
+use crate::context::{Context, REQUEST_ID, TRACEPARENT};
 use crate::error::ApiError;
 use crate::logging::REQUESTS;
 use crate::metrics;
+use crate::telemetry::{Kind, Span};
 
 /// The answer to a request that is turned away before anybody looks at it. It costs as little as it can: it is
 /// counted where it is turned away, and has no line in the log.
@@ -27,7 +28,9 @@ pub fn turn_away(headers: &HeaderMap, error: ApiError) -> Response {
     if let Ok(id) = HeaderValue::from_str(context.request_id()) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    response.headers_mut().extend(context.trace_headers());
+    if let Some(trace) = context.traceparent() {
+        response.headers_mut().insert(TRACEPARENT, trace);
+    }
     response
 }
 
@@ -49,6 +52,7 @@ pub struct Envelope {
     method: Method,
     bytes_in: Option<u64>,
     logged: LogRequests,
+    span: Span,
 }
 
 impl Envelope {
@@ -58,6 +62,7 @@ impl Envelope {
         let context = Context::of(&request.headers);
         request.extensions.insert(context.clone());
         Self {
+            span: Span::of(&context, "request", Kind::Server),
             began,
             context,
             method: request.method.clone(),
@@ -78,6 +83,7 @@ impl Envelope {
     /// Its answer, or that there is none because something panicked. `matched` is the route that it took.
     pub fn close<P>(self, matched: Option<&str>, answered: Result<Response, P>) -> Response {
         let Self {
+            mut span,
             began,
             context,
             method,
@@ -105,11 +111,24 @@ impl Envelope {
         if let Ok(id) = HeaderValue::from_str(context.request_id()) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
-        response.headers_mut().extend(context.trace_headers());
+        if let Some(trace) = context.traceparent() {
+            response.headers_mut().insert(TRACEPARENT, trace);
+        }
 
         let took = began.elapsed();
         let status = response.status().as_u16();
         metrics::http::answered(matched, &method, response.status(), took);
+        span.tell(|facts| {
+            facts.name(format!("{method} {route}"));
+            facts.about(&context);
+            facts.set("http.request.method", method.to_string());
+            facts.set("http.route", route.to_owned());
+            facts.set("http.response.status_code", i64::from(status));
+            if status >= 500 {
+                facts.fail();
+            }
+        });
+        drop(span);
         let line = Line {
             context: &context,
             method: &method,

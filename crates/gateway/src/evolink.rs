@@ -29,13 +29,12 @@ use evogate_models::report::Report;
 use evogate_models::task::MediaKind;
 use evogate_models::{Timestamp, UpstreamId};
 use evogate_store::clock::Clock;
-use http::header::{CONTENT_TYPE, HeaderMap};
+use http::header::CONTENT_TYPE;
 use reqwest::{ClientBuilder, RequestBuilder};
 use serde_json::json;
 use url::Url;
 
-use crate::context::Context;
-use crate::{config, failpoint};
+use crate::{config, context, failpoint};
 
 pub use client::EvoLinkError;
 pub use examine::Examined;
@@ -68,14 +67,6 @@ static LIST_PAGE: Operation = Operation::get("list", "/tasks");
 static CREDITS: Operation = Operation::get("credits", "/credits");
 static MODELS: Operation = Operation::get("models", "/models");
 static PROBE: Operation = Operation::get("probe", "/tasks/{id}");
-
-/// What makes a call traceable at EvoLink's side.
-fn trace_headers() -> HeaderMap {
-    let context = Context::current();
-    context
-        .unwrap_or_else(|| Context::of_work(None, None, None))
-        .headers()
-}
 
 /// A task to be made. Has no debug print: a prompt is nothing for a log.
 #[derive(Clone)]
@@ -146,7 +137,7 @@ impl EvoLink {
     pub async fn submit(&self, call: SubmitCall) -> SubmitOutcome {
         let operation = Operation::post("submit", call.kind.path());
         let meter = operation.start();
-        let outcome = self.submit_once(call).await;
+        let outcome = meter.around(self.submit_once(call)).await;
         let (label, why) = outcome.label();
         meter.stop(label, why);
         outcome
@@ -166,7 +157,7 @@ impl EvoLink {
             .timeout(self.0.timeout)
             .header(CONTENT_TYPE, "application/json")
             .header("idempotency-key", call.idempotency_key)
-            .headers(trace_headers())
+            .headers(context::outgoing())
             .body(reqwest::Body::wrap(failpoint::on_the_wire(body)));
         failpoint::pass("submit.before_connect");
         let outcome = match exchange(request, TASK).await {
@@ -179,8 +170,8 @@ impl EvoLink {
     /// Reads a task.
     pub async fn read(&self, id: &UpstreamId) -> ReadOutcome {
         let meter = READ.start();
-        let request = self.get(&format!("tasks/{id}"));
-        let outcome = match exchange(request, TASK).await {
+        let exchanged = async { exchange(self.get(&format!("tasks/{id}")), TASK).await };
+        let outcome = match meter.around(exchanged).await {
             Ok(answer) => ReadOutcome::answered(id, &answer, self.now()),
             Err(Broken { why, .. }) => ReadOutcome::Failed { why },
         };
@@ -194,8 +185,8 @@ impl EvoLink {
     /// Asks EvoLink to cancel a task.
     pub async fn cancel(&self, id: &UpstreamId) -> CancelOutcome {
         let meter = CANCEL.start();
-        let request = self.post(&format!("tasks/{id}/cancel"));
-        let outcome = match exchange(request, TASK).await {
+        let exchanged = async { exchange(self.post(&format!("tasks/{id}/cancel")), TASK).await };
+        let outcome = match meter.around(exchanged).await {
             Ok(answer) => CancelOutcome::answered(&answer),
             Err(Broken { why, .. }) => CancelOutcome::Failed { why },
         };
@@ -210,10 +201,10 @@ impl EvoLink {
         let ids: Vec<_> = ids.iter().take(BATCH_MAX).collect();
         let names: Vec<_> = ids.iter().map(|id| id.as_str()).collect();
         let body = json!({ "task_ids": names }).to_string();
-        let request = self
-            .post("tasks/batch")
-            .header(CONTENT_TYPE, "application/json")
-            .body(body);
+        let request = || {
+            let request = self.post("tasks/batch");
+            request.header(CONTENT_TYPE, "application/json").body(body)
+        };
         let mut reports = self.call(&BATCH, request, lists::batch).await?;
         reports.retain(|report| ids.contains(&&report.id));
         Ok(reports)
@@ -223,25 +214,28 @@ impl EvoLink {
     /// a failure: it would be no proof that a task is absent.
     pub async fn list_page(&self, page: u32, page_size: u32) -> Result<ListPage, Failure> {
         let query = format!("tasks?page={page}&page_size={page_size}");
-        self.call(&LIST_PAGE, self.get(&query), lists::page).await
+        self.call(&LIST_PAGE, || self.get(&query), lists::page)
+            .await
     }
 
     /// Reads the account's credits.
     pub async fn credits(&self) -> Result<Account, Failure> {
-        self.call(&CREDITS, self.get("credits"), lists::account)
+        self.call(&CREDITS, || self.get("credits"), lists::account)
             .await
     }
 
     /// Reads the names of the models that EvoLink has.
     pub async fn models(&self) -> Result<Vec<String>, Failure> {
-        self.call(&MODELS, self.get("models"), lists::models).await
+        self.call(&MODELS, || self.get("models"), lists::models)
+            .await
     }
 
     /// Does EvoLink answer at all? Costs nothing. A JSON object with any status below 500 is an answer, a 401
     /// too.
     pub async fn probe(&self) -> bool {
         let meter = PROBE.start();
-        let answer = exchange(self.get(&format!("tasks/{NO_TASK}")), TASK).await;
+        let exchanged = async { exchange(self.get(&format!("tasks/{NO_TASK}")), TASK).await };
+        let answer = meter.around(exchanged).await;
         let (alive, why) = match answer {
             Ok(answer) => {
                 let object = serde_json::from_slice::<serde_json::Map<_, _>>(&answer.body).is_ok();
@@ -258,11 +252,13 @@ impl EvoLink {
     async fn call<T>(
         &self,
         operation: &Operation,
-        request: RequestBuilder,
+        request: impl FnOnce() -> RequestBuilder,
         parse: fn(&[u8]) -> Option<T>,
     ) -> Result<T, Failure> {
         let meter = operation.start();
-        let outcome = exchange(request, LIST).await.map_err(Failure::from);
+        // The request says which span it is of, so it is made within.
+        let exchanged = async { exchange(request(), LIST).await };
+        let outcome = meter.around(exchanged).await.map_err(Failure::from);
         let outcome = outcome.and_then(|answer| self.understand(&answer, parse));
         self.0.answering.note(outcome.is_ok());
         match &outcome {
@@ -282,12 +278,12 @@ impl EvoLink {
 
     fn get(&self, path: &str) -> RequestBuilder {
         let request = self.0.others.get().get(self.url(path));
-        request.timeout(TIMEOUT).headers(trace_headers())
+        request.timeout(TIMEOUT).headers(context::outgoing())
     }
 
     fn post(&self, path: &str) -> RequestBuilder {
         let request = self.0.others.get().post(self.url(path));
-        request.timeout(TIMEOUT).headers(trace_headers())
+        request.timeout(TIMEOUT).headers(context::outgoing())
     }
 
     /// `path` below the base URL. Ids are of harmless characters, so nothing in a path needs encoding.

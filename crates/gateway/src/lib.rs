@@ -48,6 +48,7 @@ pub mod shares;
 pub mod state;
 pub mod submit;
 pub mod sweep;
+pub mod telemetry;
 pub mod token;
 pub mod usage;
 pub mod webhooks;

@@ -115,7 +115,9 @@ async fn work(gateway: &Gateway, group: Vec<Task>, pace: &Pace) {
     };
     for task in left {
         let context = Context::of_task(&task);
-        context.around(look(gateway, task, pace)).await;
+        context
+            .spanned("reconcile", Box::pin(look(gateway, task, pace)))
+            .await;
     }
 }
 
@@ -146,7 +148,7 @@ async fn batch(gateway: &Gateway, tasks: Vec<Task>, pace: &Pace) -> Vec<Task> {
         {
             Some(report) => {
                 let news = news(gateway, &task, report.clone());
-                Context::of_task(&task).around(news).await;
+                Context::of_task(&task).spanned("reconcile", news).await;
             }
             None => left.push(task),
         }

@@ -89,7 +89,7 @@ async fn pass(gateway: &Gateway) -> Result<(), StoreError> {
             if looks.len() >= at_once.max(1) {
                 looks.next().await;
             }
-            looks.push(Context::of_task(task).around(look(gateway, task, &pace)));
+            looks.push(Context::of_task(task).spanned("recover", look(gateway, task, &pace)));
         }
         while looks.next().await.is_some() {}
     }

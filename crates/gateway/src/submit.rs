@@ -25,6 +25,7 @@ use crate::load::Room;
 use crate::metrics::{DENIED, RATE_LIMITED, SUBMITS};
 use crate::state::Gateway;
 use crate::submit::desk::Desk;
+use crate::telemetry::{Kind, Span};
 use crate::token::Claims;
 use crate::windows;
 
@@ -98,9 +99,11 @@ pub async fn submit(
     let desk = Desk::default();
     let clerk = desk.clone();
     let (worker, context) = (gateway.clone(), context.clone());
+    let span = Span::below("submit", Kind::Internal);
     // In a box, for it is large, and is moved a few times before it begins.
     gateway.background.spawn(Box::pin(async move {
-        let outcome = hold_and_send(&worker, order, &context, &clerk).await;
+        let outcome = hold_and_send(&worker, order, &context, &clerk);
+        let outcome = span.around(outcome).await;
         clerk.put(outcome);
     }));
     desk.wait(gateway).await

@@ -38,13 +38,21 @@ impl TraceParent {
         })
     }
 
-    /// A trace that begins here and that nobody records. The ids should be random; zeros, which stand for
-    /// nothing, become ones.
-    pub const fn begin(trace: u128, parent: u64) -> Self {
+    /// A trace that begins here. The ids should be random; zeros, which stand for nothing, become ones.
+    pub const fn begin(trace: u128, parent: u64, sampled: bool) -> Self {
         Self {
             trace: if trace == 0 { 1 } else { trace },
             parent: if parent == 0 { 1 } else { parent },
-            flags: 0,
+            flags: if sampled { SAMPLED } else { 0 },
+        }
+    }
+
+    /// Another span of the same trace.
+    #[must_use]
+    pub const fn at(self, parent: u64) -> Self {
+        Self {
+            parent: if parent == 0 { 1 } else { parent },
+            ..self
         }
     }
 

@@ -18,6 +18,7 @@ pub mod examine;
 mod facts;
 pub mod lane;
 pub mod ledger;
+pub mod observe;
 pub mod outbox;
 pub mod prospect;
 pub mod record;

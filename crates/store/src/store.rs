@@ -27,6 +27,7 @@ use crate::embedded::Embedded;
 use crate::error::{ImportError, StoreError, SubmitError, TenantError, TurnError};
 use crate::ledger::export::Pages;
 use crate::ledger::{Line, TenantBooks};
+use crate::observe;
 use crate::outbox::{Claims, Cursor, DeliveryFilter, Room};
 use crate::prospect::Prospect;
 use crate::record::{KeyRecord, Tenant, TenantView, Verification};
@@ -105,12 +106,15 @@ enum Engine {
 
 /// Runs the same method on whichever engine there is.
 macro_rules! on {
-    ($self:ident . $method:ident ( $($argument:expr),* )) => {
-        match &$self.engine {
+    ($self:ident . $method:ident ( $($argument:expr),* )) => {{
+        let begun = observe::begin();
+        let answer = match &$self.engine {
             Engine::Embedded(engine) => engine.$method($($argument),*).await,
             Engine::Redis(engine) => engine.$method($($argument),*).await,
-        }
-    };
+        };
+        observe::end(begun, $self.engine(), stringify!($method));
+        answer
+    }};
 }
 
 impl Store {

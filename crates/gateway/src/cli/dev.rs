@@ -22,7 +22,7 @@ use crate::app::Server;
 use crate::auth::Peppers;
 use crate::config::Config;
 use crate::listeners::{BindError, Listeners, bind};
-use crate::logging;
+use crate::{logging, telemetry};
 use folder::Folder;
 use settings::{Addresses, Secrets};
 use welcome::Welcome;
@@ -66,6 +66,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let pinned = settings::pinned(&addresses, &folder, &secrets);
     let (config, _) = Config::load_pinned(&pinned, environment())?;
     logging::init(&config.log);
+    telemetry::init(&config.telemetry).map_err(Failure::new)?;
     let peppers = Peppers::new(&config.auth);
     let gateway = Server::start(config, listeners)
         .await

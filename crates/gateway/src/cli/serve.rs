@@ -9,7 +9,7 @@ use super::{Failure, environment};
 use crate::app::Server;
 use crate::config::Config;
 use crate::listeners::Listeners;
-use crate::logging;
+use crate::{logging, telemetry};
 
 /// Which settings.
 #[derive(Debug, Args)]
@@ -26,6 +26,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
+    telemetry::init(&config.telemetry).map_err(Failure::new)?;
     let signals = Signals::listen()?;
     let listeners = Listeners::bind(&config.listen)
         .await

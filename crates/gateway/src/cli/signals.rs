@@ -5,6 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Failure;
 use crate::app::Server;
+use crate::telemetry;
 
 /// The signals that end a process. From [`Signals::listen`] on they no longer do so by themselves.
 #[derive(Debug)]
@@ -52,7 +53,10 @@ pub(super) async fn run_until_stopped(
         signals.next().await;
     };
     tokio::select! {
-        () = gateway.run(stop.clone()) => Ok(()),
+        () = gateway.run(stop.clone()) => {
+            telemetry::shutdown().await;
+            Ok(())
+        }
         () = twice => Err(Failure::interrupted()),
     }
 }

@@ -75,6 +75,48 @@ impl Layers {
         Ok(())
     }
 
+    /// What OpenTelemetry's own variables say, for machines where every program gets them.
+    pub(super) fn opentelemetry(&mut self, variables: &[(String, String)]) {
+        let value = |wanted: &str| {
+            let given = variables.iter().find(|(name, _)| name == wanted);
+            let given = given.map(|(_, value)| value.trim());
+            given.filter(|value| !value.is_empty())
+        };
+        let first = |names: [&'static str; 2]| {
+            names
+                .into_iter()
+                .find_map(|name| Some((name, value(name)?)))
+        };
+        if value("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+            return;
+        }
+        let mut set = Vec::new();
+        let protocol = first([
+            "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+            "OTEL_EXPORTER_OTLP_PROTOCOL",
+        ]);
+        // The address is good for the one protocol that is spoken here.
+        if protocol.is_none_or(|(_, protocol)| protocol == "http/protobuf") {
+            let address = [
+                "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+                "OTEL_EXPORTER_OTLP_ENDPOINT",
+            ];
+            set.extend(first(address).map(|(name, value)| (name, "otlp_endpoint", value)));
+        }
+        for (name, key) in [
+            ("OTEL_SERVICE_NAME", "service_name"),
+            ("OTEL_TRACES_SAMPLER_ARG", "sampling"),
+        ] {
+            set.extend(value(name).map(|value| (name, key, value)));
+        }
+        for (name, key, value) in set {
+            let value = toml::Value::String(value.to_owned());
+            let section = toml::Table::from_iter([(key.to_owned(), value)]);
+            let table = toml::Table::from_iter([("telemetry".to_owned(), section.into())]);
+            self.merge(name.to_owned(), table);
+        }
+    }
+
     /// Those of the variables that begin with [`ENVIRONMENT_PREFIX`].
     pub(super) fn environment(&mut self, variables: impl Iterator<Item = (String, String)>) {
         let mut ours: Vec<_> = variables

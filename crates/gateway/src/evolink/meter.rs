@@ -4,7 +4,20 @@ use std::time::{Duration, Instant};
 
 use http::Method;
 
+use crate::context::Scoped;
+use crate::telemetry::{Kind, Span};
+
 use crate::metrics::{UPSTREAM_REQUESTS, UPSTREAM_SECONDS};
+
+/// The outcomes that are nobody's verdict.
+const FAILURES: [&str; 6] = [
+    "not_sent",
+    "too_late",
+    "unknown",
+    "rate_limited",
+    "failed",
+    "dead",
+];
 
 /// A kind of call.
 #[derive(Debug)]
@@ -37,6 +50,7 @@ impl Operation {
         Meter {
             operation: self,
             began: Instant::now(),
+            span: Span::below("evolink", Kind::Client),
         }
     }
 }
@@ -46,15 +60,30 @@ impl Operation {
 pub(super) struct Meter<'a> {
     operation: &'a Operation,
     began: Instant,
+    span: Span,
 }
 
 impl Meter<'_> {
+    /// The call itself: what it sends on of its trace leads to this span.
+    pub(super) fn around<F: Future>(&self, call: F) -> Scoped<F> {
+        self.span.around(call)
+    }
+
     /// The call has ended; `why` is empty when all went well.
-    pub(super) fn stop(self, outcome: &'static str, why: &str) {
+    pub(super) fn stop(mut self, outcome: &'static str, why: &str) {
         let Operation { name, method, path } = self.operation;
         let took: Duration = self.began.elapsed();
         UPSTREAM_REQUESTS.one([name, outcome]);
         UPSTREAM_SECONDS.record([name], took.as_secs_f64());
+        self.span.tell(|facts| {
+            facts.name(format!("evolink {name}"));
+            facts.set("http.request.method", method.to_string());
+            facts.set("url.template", *path);
+            facts.set("evogate.outcome", outcome);
+            if FAILURES.contains(&outcome) {
+                facts.fail();
+            }
+        });
         tracing::debug!(operation = *name, %method, path, outcome, why, ?took, "EvoLink was called");
     }
 }

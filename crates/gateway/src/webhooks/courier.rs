@@ -15,11 +15,12 @@ use super::guard::{GuardedClient, explain};
 use super::retry_after::retry_after;
 use super::signature::signatures;
 use super::{SigningKey, Vault};
-use crate::context::Context;
+use crate::context::{self, Context};
 use crate::failpoint;
 use crate::metrics::{
     WEBHOOK_DELIVERIES, WEBHOOK_ENDPOINTS_DISABLED, WEBHOOK_LAG_SECONDS, WEBHOOK_SECONDS,
 };
+use crate::telemetry::{Kind, Span};
 
 /// How much of an answer is read, so that its connection can be used again.
 const READ: usize = 16 * 1024;
@@ -162,22 +163,33 @@ impl Courier {
         if let Some(endpoint) = delivery.target.endpoint() {
             request = request.header("x-evogate-endpoint", endpoint.as_str());
         }
-        if event.trace.is_some()
-            && let Some(context) = Context::current()
-        {
-            request = request.headers(context.trace_headers());
-        }
-        let response = request
+        let request = request
             .header(CONTENT_TYPE, "application/json")
             .header("webhook-id", event.id.as_str())
             .header("webhook-timestamp", now.seconds())
             .header("webhook-signature", signatures(keys, &event.id, now, &body))
             .header("x-evogate-event", event.kind.as_str())
             .header("x-evogate-attempt", delivery.made.saturating_add(1))
-            .body(body)
-            .send()
-            .await
-            .map_err(|error| explain(&error))?;
+            .body(body);
+        let mut span = Span::below("webhook", Kind::Client);
+        let sent = async { request.headers(context::outgoing_trace()).send().await };
+        let sent = span.around(sent).await;
+        span.tell(|facts| {
+            facts.set("evogate.event", event.kind.as_str());
+            facts.set(
+                "evogate.attempt",
+                i64::from(delivery.made.saturating_add(1)),
+            );
+            match &sent {
+                Ok(response) => facts.set(
+                    "http.response.status_code",
+                    i64::from(response.status().as_u16()),
+                ),
+                Err(_) => facts.fail(),
+            }
+        });
+        drop(span);
+        let response = sent.map_err(|error| explain(&error))?;
         let wait = response.headers().get(RETRY_AFTER);
         let wait = wait.and_then(|value| value.to_str().ok());
         let end = End::Answered {

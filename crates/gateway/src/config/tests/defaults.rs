@@ -168,4 +168,7 @@ fn the_defaults_are_those_that_others_rely_on() {
     assert_eq!(config.log.level.as_str(), "info");
     assert_eq!(config.log.requests, LogRequests::All);
     assert!(!config.log.prompts);
+    assert_eq!(config.telemetry.otlp_endpoint, None);
+    assert_eq!(config.telemetry.sampled(), 1 << 56);
+    assert_eq!(config.telemetry.service_name, "evogate");
 }

@@ -130,6 +130,12 @@ fn a_section_is_a_table(#[case] setting: &str, #[case] key: &str) {
 #[case("log.level", "'verbose'")]
 #[case("log.requests", "'some'")]
 #[case("log.prompts", "'yes'")]
+#[case("telemetry.otlp_endpoint", "'127.0.0.1:4318'")]
+#[case("telemetry.otlp_endpoint", "'grpc://127.0.0.1:4317'")]
+#[case("telemetry.otlp_headers", "'no header'")]
+#[case("telemetry.sampling", "1.5")]
+#[case("telemetry.sampling", "'half'")]
+#[case("telemetry.service_name", "''")]
 #[case("log.level", "''")]
 #[case("log.level", "'info,evogate=loud'")]
 fn a_wrong_value_names_its_key(#[case] key: &str, #[case] value: &str) {

@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::super::*;
 use crate::config::Config;
+use crate::context::Context;
 
 pub(super) const KEY: &str = "sk-upstream-0123456789abcdef";
 pub(super) const BODY: &str = r#"{"model":"seedance-2.0","prompt":"a red fox in the snow"}"#;
@@ -72,7 +73,7 @@ pub(super) fn traced() -> Context {
             http::HeaderValue::from_static(value),
         )
     });
-    Context::of(&HeaderMap::from_iter(headers))
+    Context::of(&http::HeaderMap::from_iter(headers))
 }
 
 pub(super) fn id(text: &str) -> UpstreamId {

@@ -180,7 +180,7 @@ impl Shift {
                 }
             }
         };
-        let attempt = self.background.spawn(context.around(attempt));
+        let attempt = self.background.spawn(context.spanned("deliver", attempt));
         let attempt = async move {
             let report = attempt.await;
             if let Err(error) = &report {
