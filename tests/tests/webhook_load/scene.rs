@@ -131,18 +131,18 @@ impl Scene {
             .set("evolink.max_reads_in_flight", 256)
             .start()
             .await;
-        let hanging = |n: usize| format!("http://{}:{port}/hung", hung_host(n));
+        let silent = |n: usize| format!("http://{}:{port}/hung", hung_host(n));
         let good = (0..GOOD).map(|n| {
             let mut urls = vec![format!("http://{}:{port}/good", good_host(n))];
             if let Hung::OfTheSame(count) = hung {
-                urls.extend((n..count).step_by(GOOD).map(hanging));
+                urls.extend((n..count).step_by(GOOD).map(silent));
             }
             (format!("good-{n}"), urls)
         });
         let others: Vec<_> = match hung {
             Hung::OfOthers(0) => (0..MUTE).map(|n| (format!("mute-{n}"), vec![])).collect(),
             Hung::OfOthers(count) => (0..count)
-                .map(|n| (format!("hung-{n}"), vec![hanging(n)]))
+                .map(|n| (format!("hung-{n}"), vec![silent(n)]))
                 .collect(),
             Hung::OfTheSame(_) => Vec::new(),
         };
