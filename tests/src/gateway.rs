@@ -238,9 +238,11 @@ impl Gateway {
         (Process::start("evogate", command, &self.folder), before)
     }
 
-    /// Stops it, changes these settings, and starts it again.
+    /// Stops it if it runs, changes these settings, and starts it again.
     pub async fn restart_with(&mut self, settings: impl IntoIterator<Item = (&str, Value)>) {
-        self.stop().await;
+        if self.running.is_some() {
+            self.stop().await;
+        }
         for (key, value) in settings {
             self.settings.set(key, value);
         }

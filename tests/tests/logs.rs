@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use evogate_tests::{Caller as _, Process, Receiver, Rig, Tenant, assert_books, binary};
+use evogate_tests::{Caller as _, Process, Receiver, Rig, Tenant, assert_books, binary, until};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -139,12 +139,17 @@ async fn what_is_logged_is_changed_while_it_runs() {
     assert_eq!(level().await, to["level"]);
     let done = rig.team.start("loudly").await;
     rig.team.ended_as(&done, "completed").await;
-    let loud = called();
-    assert!(loud > 0, "from now on");
 
     // As it is, too; and what is no level changes nothing.
     let plain = ops.request(Method::PUT, "/log-level").body("warn\n");
     assert_eq!(ops.send(plain).await.ok()["level"], "warn");
+    until("all lines up to here", async || {
+        let log = rig.gateway.log();
+        log.contains("\"to\":\"warn\"").then_some(())
+    })
+    .await;
+    let loud = called();
+    assert!(loud > 0, "from then on");
     for bad in ["loud", "", "evogate=", "evogate=noisy", "{}"] {
         let request = ops.request(Method::PUT, "/log-level").body(bad);
         ops.send(request).await.error(400, "invalid_parameter");
@@ -158,6 +163,7 @@ async fn what_is_logged_is_changed_while_it_runs() {
 
     assert_eq!(ops.delete("/log-level").await.ok()["level"], "info");
     rig.team.get("/v1/credits").await.ok();
+    until("its line", async || (requests() > before).then_some(())).await;
     assert_eq!((called(), requests()), (loud, before + 1));
     assert_books(&rig.admin, &rig.sim).await;
 }

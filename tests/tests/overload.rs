@@ -32,6 +32,8 @@ async fn beyond_max_in_flight_nothing_is_held_and_known_keys_are_answered() {
         .submit_with_key("a-known-key-01", &known)
         .await
         .ok();
+    let id = first["id"].as_str().unwrap();
+    rig.team.ended_as(id, "completed").await;
     rig.sim
         .rule(json!({ "operation": "create" }), json!({ "delay": 3.0 }))
         .await;

@@ -80,6 +80,8 @@ pub fn set_level(level: Option<Level>) -> Option<Level> {
     let control = LEVEL.get()?;
     let level = level.unwrap_or_else(|| control.set.clone());
     let mut now = control.now.write().unwrap_or_else(PoisonError::into_inner);
+    // What was logged before stands before.
+    flush();
     control.filter.reload(filter(&level)).ok()?;
     *now = level.clone();
     Some(level)

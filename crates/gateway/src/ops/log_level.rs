@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::body;
@@ -41,8 +42,14 @@ pub async fn get(gateway: Gateway) -> Response {
 ))]
 pub async fn put(gateway: Gateway, request: Request) -> Result<Response, ApiError> {
     let body = body::read(request, LONGEST).await?;
-    let text = match serde_json::from_slice::<LogLevel>(&body) {
-        Ok(LogLevel { level }) => level,
+    // No level is JSON by itself.
+    let text = match serde_json::from_slice::<Value>(&body) {
+        Ok(json) => {
+            let asked = serde_json::from_value::<LogLevel>(json);
+            asked
+                .map_err(|_| ApiError::invalid("level", "level: the body has none".to_owned()))?
+                .level
+        }
         Err(_) => String::from_utf8_lossy(&body).into_owned(),
     };
     let level = text

@@ -88,8 +88,11 @@ impl House {
             move || {
                 let (go_on, began) = (Arc::clone(&go_on), began.clone());
                 async move {
+                    let mut told = std::pin::pin!(go_on.notified());
+                    // Listens before it says that it waits: it may be told at once, from another thread.
+                    told.as_mut().enable();
                     let _ = began.send(());
-                    go_on.notified().await;
+                    told.await;
                     "done"
                 }
             }
