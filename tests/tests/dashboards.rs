@@ -87,7 +87,11 @@ fn url_encoded(text: &str) -> String {
 
 #[tokio::test]
 async fn no_panel_is_empty_and_no_alert_fires_for_a_gateway_that_is_well() {
-    let rig = Rig::start().await;
+    let rig = Rig::builder()
+        .set("metrics.every", "1s")
+        .set("metrics.account_every", "1s")
+        .start()
+        .await;
     let ops = rig.gateway.ops();
     let (_process, prometheus) = prometheus(rig.folder(), ops.base()).await;
     let receiver = Receiver::start().await;

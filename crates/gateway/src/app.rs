@@ -23,6 +23,8 @@ use crate::heal::Matcher;
 use crate::lanes::Lanes;
 use crate::listeners::Listeners;
 use crate::load::Load;
+use crate::metrics::ledger::{self, Ledger};
+use crate::metrics::{account, whole};
 use crate::reads::Reads;
 use crate::recovery::Recovery;
 use crate::server::Door;
@@ -119,6 +121,7 @@ impl Server {
         metrics::begin();
         let clock = Arc::new(SystemClock);
         let store = open(&config.store).await?;
+        let store = store.observed(Arc::new(metrics::store::Calls));
         let durability = store.durability().await;
         if config.store.require_durable && !durability.is_guaranteed() {
             return Err(StartError::not_durable(&durability));
@@ -152,6 +155,7 @@ impl Server {
             vault: vault(&config),
             load: Arc::new(Load::new(&config.server)),
             drain: Arc::default(),
+            ledger: Ledger::default(),
             background,
             random: Arc::new(SystemRandom),
             store,
@@ -252,6 +256,9 @@ fn start_workers(gateway: &Gateway, lanes: &Lanes) -> Result<(), StartError> {
     background.spawn(sweep::run(gateway.clone()));
     let sampler = metrics::runtime::run(background.clone(), lanes.handles());
     background.spawn(sampler);
+    background.spawn(whole::run(gateway.clone()));
+    background.spawn(ledger::run(gateway.clone()));
+    background.spawn(account::run(gateway.clone()));
     let (authenticating, worker) = (gateway.clone(), background.clone());
     background.spawn(async move { authenticating.auth.run(worker).await });
     let breaker = Arc::clone(&gateway.breaker);

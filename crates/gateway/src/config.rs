@@ -11,6 +11,7 @@ mod hosts;
 mod layers;
 mod listen;
 mod log;
+mod metrics;
 mod problem;
 mod reader;
 mod refused;
@@ -40,6 +41,7 @@ pub use evolink::EvoLink;
 pub use hosts::ProxyUrl;
 pub use listen::{Admin, Callbacks, Listen, Shutdown};
 pub use log::{InvalidLevel, Level, Log, LogFormat, LogRequests};
+pub use metrics::Metrics;
 pub use problem::{ConfigErrors, Problem, Warning};
 pub use refused::Refused;
 pub use server::Server;
@@ -73,6 +75,8 @@ pub struct Config {
     pub reads: Reads,
     /// What is kept of refused submits.
     pub refused: Refused,
+    /// What is shown of the whole store.
+    pub metrics: Metrics,
     /// Where everything is kept.
     pub store: StoreConfig,
     /// The identity providers.
@@ -160,6 +164,7 @@ impl Config {
         let journal = Journal::read(from);
         let reads = Reads::read(from);
         let refused = Refused::read(from);
+        let metrics = Metrics::read(from);
         let store = StoreConfig::read(from);
         let auth = Auth::read(from);
         let admin = Admin::read(from);
@@ -178,6 +183,7 @@ impl Config {
             journal: journal?,
             reads: reads?,
             refused: refused?,
+            metrics: metrics?,
             store: store?,
             auth: auth?,
             admin: admin?,

@@ -692,7 +692,6 @@ impl IntoResponse for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "the store failed");
-        crate::metrics::STORE_ERRORS.one([]);
         match error {
             StoreError::Unavailable(_) | StoreError::Unanswered(_) => Self::store_unavailable(),
             StoreError::Refused { .. } | StoreError::Corrupt(_) => Self::internal(&error),

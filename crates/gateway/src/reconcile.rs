@@ -8,6 +8,7 @@ use evogate_models::catalogue::Model;
 use evogate_models::delivery::{Delivery, DeliveryState};
 use evogate_models::event::EventKind;
 use evogate_models::life::news::cancel_is_due;
+use evogate_models::life::results::is_awaited;
 use evogate_models::note::Why;
 use evogate_models::report::Report;
 use evogate_models::task::{State, Task};
@@ -21,7 +22,7 @@ use crate::context::Context;
 use crate::evolink::{CancelOutcome, Pace, ReadOutcome};
 use crate::failpoint;
 use crate::heal;
-use crate::metrics::{TASKS_ENDED, TASKS_MISSING};
+use crate::metrics::{PRICE_RATIO, RESULTS_EXPIRING, TASKS_ENDED, TASKS_MISSING};
 use crate::state::Gateway;
 
 /// How long a claim lasts: longer than a read, so that it is not lost while it is being worked on.
@@ -201,7 +202,18 @@ async fn results(gateway: &Gateway, task: &Task) {
                     && delivery.state == DeliveryState::Delivered
             };
             let delivered = deliveries.iter().any(taken);
-            turn(gateway, task, TaskCommand::Expiring { delivered }).await;
+            let command = TaskCommand::Expiring { delivered };
+            let turned = gateway.store.turn(&task.tenant, &task.id, command).await;
+            match turned {
+                // Nothing is due any more, and nobody has them: the tenant was told now.
+                Ok(TaskOutcome { task, .. })
+                    if !delivered && task.due.is_none() && is_awaited(&task) =>
+                {
+                    RESULTS_EXPIRING.one([]);
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!(task = %task.id, %error, "a turn failed"),
+            }
         }
         // It is claimed again when its lease ends.
         Err(error) => tracing::warn!(task = %task.id, %error, "deliveries can't be read"),
@@ -336,8 +348,22 @@ pub fn count_end(gateway: &Gateway, outcome: &TaskOutcome) {
     if outcome.ended {
         let state = task.state.name();
         let model = gateway.config.catalogue.model(&task.spec.model);
-        TASKS_ENDED.one([state, model.map_or("other", Model::name)]);
+        let model = model.map_or("other", Model::name);
+        TASKS_ENDED.one([state, model]);
+        if let Some(ratio) = price_ratio(task) {
+            PRICE_RATIO.record([model], ratio);
+        }
         tracing::info!(task = %task.id, tenant = %task.tenant, state,
             charged = %task.charged, "a task ended");
     }
+}
+
+/// What EvoLink took for a completed task, divided by what was estimated.
+fn price_ratio(task: &Task) -> Option<f64> {
+    let (price, estimate) = (task.billed.micro(), task.estimate.micro());
+    if task.state != State::Completed || price <= 0 || estimate <= 0 {
+        return None;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a metric")]
+    Some(price as f64 / estimate as f64)
 }

@@ -18,6 +18,7 @@ use crate::durability::Watch;
 use crate::evolink::EvoLink;
 use crate::heal::Matcher;
 use crate::load::Load;
+use crate::metrics::ledger::Ledger;
 use crate::reads::Reads;
 use crate::recovery::Recovery;
 use crate::shares::Shares;
@@ -63,6 +64,8 @@ pub struct Parts {
     pub load: Arc<Load>,
     /// Whether this replica is on its way out.
     pub drain: Arc<Drain>,
+    /// What the continuous check of the ledger knows.
+    pub ledger: Ledger,
     /// Work that no request carries.
     pub background: Background,
     /// Randomness.

@@ -11,6 +11,7 @@
 mod admin;
 mod admins;
 mod books;
+mod census;
 mod count;
 mod due;
 mod dump;

@@ -32,6 +32,21 @@ pub enum StoreError {
     Corrupt(String),
 }
 
+impl StoreError {
+    /// Every name that [`StoreError::name`] gives.
+    pub const NAMES: [&str; 4] = ["unavailable", "unanswered", "refused", "corrupt"];
+
+    /// Its kind, for metrics.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "unavailable",
+            Self::Unanswered(_) => "unanswered",
+            Self::Refused { .. } => "refused",
+            Self::Corrupt(_) => "corrupt",
+        }
+    }
+}
+
 /// Why a submit did not get its hold.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SubmitError {

@@ -26,6 +26,7 @@ use evogate_models::{Credits, TaskId, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::admin::{AdminRecord, GrantRecord};
+use crate::census::OpenTasks;
 use crate::record::{KeyRecord, Tenant};
 use crate::usage::{Day, SeenUser, Sums};
 
@@ -145,6 +146,9 @@ pub struct Standing {
     pub departed: Departed,
     /// Was the tenant told that its balance is low?
     pub low: bool,
+    /// What was given back of its holds, ever.
+    #[serde(default)]
+    pub refunded: Credits,
 }
 
 /// How many lines of each kind there are, all lines of a kind counted.
@@ -225,6 +229,12 @@ impl TenantBooks {
     pub(crate) fn in_flight(&self) -> u32 {
         let open = self.open().count();
         u32::try_from(open).unwrap_or(u32::MAX)
+    }
+
+    /// Its unfinished tasks by state.
+    pub(crate) fn open_tasks(&self) -> OpenTasks {
+        self.open()
+            .fold(OpenTasks::default(), |open, task| open.moved(None, task))
     }
 
     fn open(&self) -> impl Iterator<Item = &Task> {

@@ -7,6 +7,7 @@
 
 pub mod admin;
 pub mod audit;
+pub mod census;
 pub mod clock;
 pub mod command;
 #[doc(hidden)]
@@ -19,6 +20,7 @@ mod facts;
 pub mod lane;
 pub mod ledger;
 pub mod observe;
+pub mod observer;
 pub mod outbox;
 pub mod prospect;
 pub mod record;
@@ -31,10 +33,12 @@ pub mod usage;
 
 pub use admin::{AdminRecord, Grant, Granted, KeyChange, Role, TenantChange};
 pub use audit::{Actor, AuditEntry};
+pub use census::{Census, OpenTasks, TenantSums};
 pub use clock::{Clock, ManualClock, Random, SystemClock, SystemRandom};
 pub use command::{Submit, Submitted, TaskCommand, TaskOutcome};
 pub use durability::{Durability, Gap, GapKind};
 pub use error::{ImportError, StoreError, SubmitError, TenantError, TurnError};
+pub use observer::{OPERATIONS, Observer};
 pub use outbox::{Claimed, Claims, Cursor, DeliveryFilter, NextDue, Room};
 pub use prospect::Prospect;
 pub use record::{

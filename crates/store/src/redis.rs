@@ -13,6 +13,7 @@
 mod admin;
 mod audit;
 mod back;
+mod census;
 mod claims;
 mod deliveries;
 mod due;

@@ -19,6 +19,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use crate::admin::{AdminRecord, Grant, Granted, KeyChange, TenantChange};
 use crate::audit::{Actor, AuditEntry};
+use crate::census::Census;
 use crate::clock::{Clock, Random};
 use crate::command::{Submit, Submitted, TaskCommand, TaskOutcome};
 use crate::dump::Dump;
@@ -28,9 +29,10 @@ use crate::error::{ImportError, StoreError, SubmitError, TenantError, TurnError}
 use crate::ledger::export::Pages;
 use crate::ledger::{Line, TenantBooks};
 use crate::observe;
+use crate::observer::{self, Observer, Watched};
 use crate::outbox::{Claims, Cursor, DeliveryFilter, Room};
 use crate::prospect::Prospect;
-use crate::record::{KeyRecord, Tenant, TenantView, Verification};
+use crate::record::{KeyRecord, Tenant, TenantView, Verification, Violation};
 use crate::redis::Redis;
 use crate::redis::link::{Link, LinkOptions};
 use crate::redis::url::RedisUrl;
@@ -87,6 +89,7 @@ pub struct Store {
     turned: Arc<OnceLock<Turned>>,
     /// Grows with each change of a tenant or a key that is made here.
     access: Arc<AtomicU64>,
+    watched: Watched,
 }
 
 /// Told of each task that moved on here.
@@ -107,12 +110,14 @@ enum Engine {
 /// Runs the same method on whichever engine there is.
 macro_rules! on {
     ($self:ident . $method:ident ( $($argument:expr),* )) => {{
-        let begun = observe::begin();
+        const OPERATION: usize = observer::place(stringify!($method));
+        let (traced, begun) = (observe::begin(), $self.watched.begin());
         let answer = match &$self.engine {
             Engine::Embedded(engine) => engine.$method($($argument),*).await,
             Engine::Redis(engine) => engine.$method($($argument),*).await,
         };
-        observe::end(begun, $self.engine(), stringify!($method));
+        observe::end(traced, $self.engine(), stringify!($method));
+        $self.watched.end(OPERATION, begun, &answer);
         answer
     }};
 }
@@ -131,6 +136,7 @@ impl Store {
             outbox,
             turned: Arc::default(),
             access: Arc::default(),
+            watched: Watched::default(),
         })
     }
 
@@ -160,7 +166,15 @@ impl Store {
             outbox,
             turned: Arc::default(),
             access: Arc::default(),
+            watched: Watched::default(),
         })
+    }
+
+    /// Lets `observer` hear of every call that this store and its clones take from now on.
+    #[must_use]
+    pub fn observed(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.watched = Watched(Some(observer));
+        self
     }
 
     /// The time on the store's clock.
@@ -655,6 +669,16 @@ impl Store {
         on!(self.verify())
     }
 
+    /// Counts what the whole store has. Costs as much as there are tenants.
+    pub async fn census(&self) -> Result<Census, StoreError> {
+        on!(self.census())
+    }
+
+    /// The same for one tenant, at one moment; none for a tenant that is not there.
+    pub async fn verify_tenant(&self, id: &TenantId) -> Result<Vec<Violation>, StoreError> {
+        on!(self.verify_tenant(id))
+    }
+
     /// Which engine this is: `embedded` or `redis`.
     pub const fn engine(&self) -> &'static str {
         match &self.engine {
@@ -770,6 +794,9 @@ impl Store {
 
     /// Waits until everything that was asked for is written, and closes. Later mutations fail.
     pub async fn close(&self) {
-        on!(self.close());
+        match &self.engine {
+            Engine::Embedded(engine) => engine.close().await,
+            Engine::Redis(engine) => engine.close().await,
+        }
     }
 }

@@ -206,6 +206,22 @@ impl<H: Handle, const N: usize> Family<H, N> {
     }
 }
 
+impl<H: Handle> Family<H, 1> {
+    /// Uses the series of the value that has this place in the list of its label.
+    pub fn at(&self, place: usize, used: impl FnOnce(&H)) {
+        let Some(Label {
+            values: Values::OneOf(values),
+            ..
+        }) = self.metric.labels.first()
+        else {
+            return;
+        };
+        if let (Some(series), Some(value)) = (self.series().get(place), values.get(place)) {
+            used(series.get_or_init(|| self.handle([value])));
+        }
+    }
+}
+
 impl<const N: usize> Counters<N> {
     /// Counts one.
     pub fn one(&self, values: [&str; N]) {

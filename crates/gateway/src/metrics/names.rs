@@ -4,7 +4,7 @@
 //! A new one needs a line here, `NAME.one([…])`, `.set` or `.record` where it happens, and
 //! `cargo run -- metrics > docs/metrics.md`.
 
-use evogate_store::GapKind;
+use evogate_store::{GapKind, OpenTasks, StoreError};
 
 use super::handle::{Counters, Gauges, Histograms, Label, Listed, Values};
 use crate::auth::Reason;
@@ -97,12 +97,26 @@ const GAPS: [&str; GapKind::ALL.len()] = {
     }
     codes
 };
+/// The calls of the store.
+const OPERATIONS_OF_STORE: &[&str] = evogate_store::OPERATIONS;
+/// The pots of credits at EvoLink.
+const POTS: Values = Values::OneOf(&["key", "account"]);
+/// A tenant's id.
+const TENANT: Values = Values::Any("a tenant, or `other`");
 /// A model's name.
 const MODEL: Values = Values::Any("a model of the catalogue, or `other`");
 
-/// Seconds that clients wait, and that the store takes for them.
+/// Seconds that clients wait.
 const SECONDS: [f64; 15] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+];
+/// Seconds that the store takes.
+const STORE: [f64; 13] = [
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
+];
+/// A price, divided by what was expected.
+const RATIOS: [f64; 11] = [
+    0.5, 0.75, 0.9, 0.95, 0.999, 1.001, 1.05, 1.1, 1.25, 1.5, 3.0,
 ];
 /// Seconds that others take to answer: EvoLink, receivers of webhooks.
 const AFAR: [f64; 12] = [
@@ -151,6 +165,39 @@ metrics! {
             "Faults that a 400 named, by the field at fault; a request may have several.";
         PANICS: Counters<0> "evogate_panics_total" "" {}
             "Requests that ended in a panic: a bug each.";
+    }
+    "The whole store" "Counted every `metrics.every`, by every replica alike: take the `max`. The gauges of tenants name the `metrics.tenants` largest." {
+        CENSUS_TIME: Gauges<0> "evogate_census_timestamp_seconds" "seconds" {}
+            "When these gauges were last counted, as Unix time. While the store is away they stay as they were.";
+        TASKS: Gauges<1> "evogate_tasks" ""
+            { state: Values::OneOf(&OpenTasks::STATES) }
+            "Unfinished tasks, by state. Those that have ended are in `evogate_tasks_ended_total`.";
+        OLDEST_UNFINISHED: Gauges<0> "evogate_oldest_unfinished_task_seconds" "seconds" {}
+            "The age of the oldest unfinished task; 0 without one.";
+        OLDEST_UNKNOWN: Gauges<0> "evogate_oldest_unknown_task_seconds" "seconds" {}
+            "The age of the oldest task of which nobody knows whether EvoLink has it; 0 without one.";
+        GRANTED_CREDITS: Gauges<1> "evogate_granted_credits" "credits" { tenant: TENANT }
+            "What was granted, ever.";
+        AVAILABLE_CREDITS: Gauges<1> "evogate_available_credits" "credits" { tenant: TENANT }
+            "What can be held for new tasks; below 0 only where a tenant is unlimited.";
+        HELD_CREDITS: Gauges<1> "evogate_held_credits" "credits" { tenant: TENANT }
+            "What is held for unfinished tasks.";
+        SPENT_CREDITS: Gauges<1> "evogate_spent_credits" "credits" { tenant: TENANT }
+            "What was charged, ever.";
+        REFUNDED_CREDITS: Gauges<1> "evogate_refunded_credits" "credits" { tenant: TENANT }
+            "What was given back of holds, ever: for tasks that failed or cost less than was held.";
+        TENANT_TASKS: Gauges<1> "evogate_tenant_tasks" "" { tenant: TENANT }
+            "Unfinished tasks.";
+        PLATFORM_LOSS: Gauges<0> "evogate_platform_loss_credits" "credits" {}
+            "What EvoLink bills beyond what tenants were charged.";
+        LEDGER_VIOLATIONS: Gauges<0> "evogate_ledger_violations" "" {}
+            "What is wrong with the books, as found by this replica's continuous check: journal against account and tasks, tenant after tenant. 0 is healthy.";
+        WEBHOOK_BACKLOG: Gauges<0> "evogate_webhook_backlog" "" {}
+            "Deliveries that are still to be made, those that wait for another attempt among them.";
+        WEBHOOK_OLDEST: Gauges<0> "evogate_webhook_oldest_seconds" "seconds" {}
+            "The age of the oldest event of those; 0 without one.";
+        WEBHOOK_DEAD_LETTERS: Gauges<0> "evogate_webhook_dead_letters" "" {}
+            "Deliveries that were given up and are kept to be sent again by hand.";
     }
     "Tasks" "" {
         SUBMITS: Counters<1> "evogate_submits_total" ""
@@ -201,6 +248,18 @@ metrics! {
             "Tasks in EvoLink's list that nobody here owns, as counted at the last recovery.";
     }
     "Credits" "" {
+        PRICE_RATIO: Histograms<1>(RATIOS) "evogate_price_ratio" ""
+            { model: MODEL }
+            "What EvoLink took for completed tasks, divided by what the catalogue estimated: 1 is no drift. `_sum` / `_count` is the mean.";
+        LEDGER_CHECKS: Counters<1> "evogate_ledger_checks_total" ""
+            { outcome: Values::OneOf(&["sound", "violated", "failed"]) }
+            "Tenants whose books this replica's continuous check has looked at.";
+        UPSTREAM_REMAINING: Gauges<1> "evogate_upstream_remaining_credits" "credits" { pot: POTS }
+            "What is left at EvoLink, of our key and of the company's account, as EvoLink says it every `metrics.account_every`. Not shown where EvoLink does not say it.";
+        UPSTREAM_USED: Gauges<1> "evogate_upstream_used_credits" "credits" { pot: POTS }
+            "What was used there, also by others than this gateway.";
+        UPSTREAM_DRIFT: Gauges<0> "evogate_upstream_drift_credits" "credits" {}
+            "What was used there, less what our books say: `evogate_spent_credits` of all tenants and `evogate_platform_loss_credits`. What others use, and what EvoLink took before there was a gateway, makes it a constant; it should not grow.";
         RESERVED_TOO_FAR: Counters<0> "evogate_reserved_too_far_total" "" {}
             "Tasks for which EvoLink reserved more than three times the estimate, so that the hold stayed as it was.";
     }
@@ -219,8 +278,12 @@ metrics! {
             "Endpoints that were disabled because they answered 410.";
     }
     "Store" "" {
-        STORE_ERRORS: Counters<0> "evogate_store_errors_total" "" {}
-            "Answers that the store could not give to a request.";
+        STORE_SECONDS: Histograms<1>(STORE) "evogate_store_seconds" "seconds"
+            { operation: Values::OneOf(OPERATIONS_OF_STORE) }
+            "How long calls of the store took, by what they do.";
+        STORE_ERRORS: Counters<1> "evogate_store_errors_total" ""
+            { kind: Values::OneOf(&StoreError::NAMES) }
+            "Calls that the store failed: it can't be reached, it did not answer in time, Redis refused the call, or a record can't be read.";
         DURABILITY_GAP: Gauges<1> "evogate_store_durability_gap" ""
             { gap: Values::OneOf(&GAPS) }
             "What the store's set-up does not promise: on how many servers. All 0: nothing that was answered is lost. See [durability](durability.md).";

@@ -50,7 +50,9 @@ pub fn begin() {
 
 /// Every number, as Prometheus reads them.
 pub fn render() -> String {
-    recorder().handle().render()
+    let mut text = recorder().handle().render();
+    text.push_str(&super::whole::tenants());
+    text
 }
 
 /// Histograms are kept as samples until this folds them into their buckets: to be called now and then, or

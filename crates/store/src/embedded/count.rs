@@ -8,7 +8,9 @@ use evogate_models::{Credits, TenantId};
 use redb::ReadableTable as _;
 
 use super::Embedded;
+use super::census::refunded;
 use super::table::{AccountRecord, Read, Write, decode, encode, get, unavailable};
+use crate::census::given_back;
 use crate::error::StoreError;
 use crate::usage::{BETWEEN, Day, SeenUser, Sums, UsageRow, day, row_name};
 
@@ -28,6 +30,8 @@ impl Write<'_> {
             (true, false) => record.in_flight = record.in_flight.saturating_sub(1),
             _ => {}
         }
+        record.open = record.open.moved(before, task);
+        record.refunded = refunded(record.refunded, given_back(postings));
         for posting in postings {
             let counted = |usage: Usage| counted(usage, task, posting);
             record.usage = counted(record.usage);

@@ -39,6 +39,8 @@ fn dump(tables: &Read) -> Result<Dump, StoreError> {
             usage,
             departed,
             low,
+            open: _,
+            refunded: _,
         } = decode(bytes.value())?;
         dump.departed.insert(parse(id.value())?, departed);
         dump.accounts.insert(parse(id.value())?, (account, seq));

@@ -125,6 +125,7 @@ impl Read {
             usage: record.usage,
             departed: record.departed,
             low: record.low,
+            refunded: record.refunded,
         }))?;
         pages.flush_blocking()
     }
@@ -245,6 +246,8 @@ impl Write<'_> {
                 usage: standing.usage,
                 departed: standing.departed,
                 low: standing.low,
+                open: books.open_tasks(),
+                refunded: standing.refunded,
             },
         )?;
         Ok(())

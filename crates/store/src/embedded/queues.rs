@@ -164,6 +164,9 @@ impl Write<'_> {
                 .insert((tenant, target, until.millis(), event), ())
                 .map_err(unavailable)?;
         }
+        if before.map(|before| before.state) != Some(delivery.state) {
+            self.age_delivery(delivery, Some(delivery.state))?;
+        }
         let bytes = encode(delivery)?;
         self.deliveries
             .insert((tenant, event, target), bytes.as_slice())
@@ -190,6 +193,7 @@ impl Write<'_> {
     /// Removes a delivery; only within [`Self::change_queue`].
     pub(super) fn remove_delivery(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
         self.leave_queue(delivery)?;
+        self.age_delivery(delivery, None)?;
         self.history
             .remove(history(delivery))
             .map_err(unavailable)?;

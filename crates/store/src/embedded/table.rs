@@ -3,7 +3,7 @@
 
 use std::fmt::Display;
 
-use evogate_models::{TaskId, TenantId, Timestamp, UpstreamId};
+use evogate_models::{Credits, TaskId, TenantId, Timestamp, UpstreamId};
 use redb::{
     Database, ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition,
     WriteTransaction,
@@ -16,6 +16,7 @@ use evogate_models::quota::{Rate, Usage};
 use evogate_models::retention::Departed;
 use evogate_models::task::Task;
 
+use crate::census::OpenTasks;
 use crate::error::StoreError;
 use crate::rule::is_unbound;
 
@@ -30,6 +31,8 @@ pub(super) type Timed = (i64, &'static str, &'static str);
 pub(super) type Part = (&'static str, &'static str, &'static str);
 /// A tenant, a target, a time and an event: the order of a queue.
 pub(super) type Queued = (&'static str, &'static str, i64, &'static str);
+/// A time, a tenant, and the names of what is the tenant's own: the oldest come first.
+pub(super) type Aged = (i64, &'static str, &'static str, &'static str);
 /// A lane, a time, a tenant and a target: the order in which queues are due.
 pub(super) type Laned = (u8, i64, &'static str, &'static str);
 
@@ -50,6 +53,16 @@ pub(super) const REPEATS: TableDefinition<Owned, Bytes> = TableDefinition::new("
 pub(super) const DUE: TableDefinition<Timed, ()> = TableDefinition::new("due");
 /// Tasks that EvoLink may have without our knowing which of its tasks they are.
 pub(super) const UNBOUND: TableDefinition<Owned, ()> = TableDefinition::new("unbound");
+/// Unfinished tasks by age.
+pub(super) const OPEN_TASKS: TableDefinition<Aged, ()> = TableDefinition::new("open_tasks");
+/// Tasks whose submit has an unknown outcome, by age.
+pub(super) const UNKNOWN_TASKS: TableDefinition<Aged, ()> = TableDefinition::new("unknown_tasks");
+/// Deliveries that are still to be made, by the age of their events.
+pub(super) const OPEN_DELIVERIES: TableDefinition<Aged, ()> =
+    TableDefinition::new("open_deliveries");
+/// Deliveries that were given up.
+pub(super) const DEAD_DELIVERIES: TableDefinition<Aged, ()> =
+    TableDefinition::new("dead_deliveries");
 pub(super) const ENDPOINTS: TableDefinition<Owned, Bytes> = TableDefinition::new("endpoints");
 pub(super) const EVENTS: TableDefinition<Owned, Bytes> = TableDefinition::new("events");
 /// By tenant, event and target.
@@ -109,6 +122,12 @@ pub(super) struct AccountRecord {
     /// Was the tenant told that its balance is low?
     #[serde(default)]
     pub(super) low: bool,
+    /// Unfinished tasks by state.
+    #[serde(default)]
+    pub(super) open: OpenTasks,
+    /// What was given back of holds.
+    #[serde(default)]
+    pub(super) refunded: Credits,
 }
 
 pub(super) fn unavailable(error: impl Display) -> StoreError {
@@ -183,6 +202,10 @@ tables! {
     repeats: REPEATS, Owned, Bytes;
     due: DUE, Timed, ();
     unbound: UNBOUND, Owned, ();
+    open_tasks: OPEN_TASKS, Aged, ();
+    unknown_tasks: UNKNOWN_TASKS, Aged, ();
+    open_deliveries: OPEN_DELIVERIES, Aged, ();
+    dead_deliveries: DEAD_DELIVERIES, Aged, ();
     endpoints: ENDPOINTS, Owned, Bytes;
     events: EVENTS, Owned, Bytes;
     deliveries: DELIVERIES, Part, Bytes;
@@ -289,6 +312,7 @@ impl Write<'_> {
         } else {
             self.unbound.remove((tenant, id)).map_err(unavailable)?;
         }
+        self.age_task(before, task)?;
         if let Some(upstream) = &task.upstream {
             self.upstreams
                 .insert(upstream.as_str(), (tenant, id))

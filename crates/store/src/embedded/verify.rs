@@ -44,6 +44,25 @@ impl Embedded {
     }
 }
 
+impl Embedded {
+    pub(crate) async fn verify_tenant(&self, id: &TenantId) -> Result<Vec<Violation>, StoreError> {
+        let id = id.clone();
+        self.read_long(move |tables| {
+            let known = tables.tenants()?.get(id.as_str()).map_err(unavailable)?;
+            if known.is_none() {
+                return Ok(Vec::new());
+            }
+            let violations = tenant_books(tables, &id)?.violations.into_iter();
+            let violations = violations.map(|what| Violation {
+                tenant: Some(id.clone()),
+                what,
+            });
+            Ok(violations.collect())
+        })
+        .await
+    }
+}
+
 struct Checked {
     violations: Vec<String>,
     /// In micro-credits: the sum of many tasks' losses, also of those that have left, each within the

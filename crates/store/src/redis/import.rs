@@ -17,7 +17,7 @@ use super::key::{Admins, Place, digest, importing, upstream};
 use super::pack::{
     Counted, encode, flags, number, or_none, pack, pack_queue, pack_usage, threshold,
 };
-use super::plan::{Arguments, letter};
+use super::plan::{Arguments, UNKNOWN, letter, open_state};
 use super::reply::{maybe, number as int};
 use super::stored::{pack_lead, whole};
 use super::usage::pack_sums;
@@ -313,7 +313,14 @@ fn task(
     Ok(())
 }
 
+/// The sets in which a task is besides its tenant's: those of the due, and of the unfinished by age.
 fn due(batch: &mut Batch, place: Place<'_>, task: &Task) {
+    let (open, created) = (open_state(task), task.created.millis().to_string());
+    let sets = [(open != 0, "open"), (open == UNKNOWN, "unknown")];
+    for (_, set) in sets.into_iter().filter(|(is_in, _)| *is_in) {
+        let (set, created) = (place.shard.aged(set), created.clone().into_bytes());
+        batch.put("ZADD", &[set, created, place.owner(&task.id)]);
+    }
     let Some(due) = task.due else { return };
     let mut member = place.owner(&task.id);
     member.extend(u8::try_from(letter(task)).ok());
@@ -356,5 +363,7 @@ fn account(books: &TenantBooks) -> Vec<u8> {
         departed.through,
         threshold(tenant),
     ]));
+    packed.extend(pack(&books.open_tasks().0.map(i64::from)));
+    packed.extend(pack(&[standing.refunded.micro()]));
     packed
 }

@@ -82,6 +82,11 @@ impl Shard {
         self.key("due")
     }
 
+    /// What is looked at by its age: `open` and `unknown` tasks; deliveries that are `owed` or `dead`.
+    pub(super) fn aged(self, set: &'static str) -> Vec<u8> {
+        self.key(set)
+    }
+
     /// The audit trail.
     pub(super) fn audit(self) -> Vec<u8> {
         self.key("audit")

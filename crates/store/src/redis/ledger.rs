@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use evogate_models::idempotency;
 use evogate_models::task::Task;
-use evogate_models::{TaskId, TenantId};
+use evogate_models::{Credits, TaskId, TenantId};
 
 use super::pack::{AccountRecord, corrupt, decode};
 use super::reply::{maybe, pairs, text};
@@ -155,6 +155,7 @@ impl Redis {
             usage: account.usage,
             departed: account.departed,
             low: account.low,
+            refunded: Credits::from_micro(account.refunded).unwrap_or(Credits::MAX),
         };
         pages.push(Line::Account(standing)).await?;
         Ok(true)

@@ -2,7 +2,7 @@
 //! queue, so that an attempt is recorded in one call unless something came in between.
 
 use evogate_models::delivery::{
-    Attempt, Claim, Delivery, End, Queue, attempted, put_back, redelivered,
+    Attempt, Claim, Delivery, DeliveryState, End, Queue, attempted, put_back, redelivered,
 };
 use evogate_models::event::DeliveryId;
 use evogate_models::note::{Note, Step};
@@ -104,6 +104,12 @@ impl Redis {
                 found.raw_queue.clone(),
                 queue.map_or_else(Vec::new, |queue| pack_queue(&queue)),
                 note,
+                if after.state == found.delivery.state {
+                    b"-".to_vec()
+                } else {
+                    aged(after.state).into()
+                },
+                after.at.millis().to_string().into_bytes(),
             ],
         };
         let value = self
@@ -221,4 +227,13 @@ impl Redis {
 
 fn restless() -> StoreError {
     StoreError::Unavailable("a delivery does not stand still".to_owned())
+}
+
+/// The set in which a delivery is by its age.
+const fn aged(state: DeliveryState) -> &'static str {
+    match state {
+        DeliveryState::Pending => "owed",
+        DeliveryState::Delivered => "",
+        DeliveryState::Dead => "dead",
+    }
 }

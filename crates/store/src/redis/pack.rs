@@ -10,6 +10,7 @@ use evogate_models::{Credits, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::census::OpenTasks;
 use crate::error::StoreError;
 use crate::record::{Tenant, TenantView};
 
@@ -75,10 +76,14 @@ pub(super) struct AccountRecord {
     pub(super) endpoints: i64,
     /// What its tasks that have left come to.
     pub(super) departed: Departed,
+    /// Unfinished tasks by state.
+    pub(super) open: OpenTasks,
+    /// What was given back of holds, in micro-credits.
+    pub(super) refunded: i64,
 }
 
 /// How long a packed account is.
-const ACCOUNT: usize = 25;
+const ACCOUNT: usize = 31;
 
 impl AccountRecord {
     pub(super) fn unpack(bytes: &[u8]) -> Result<Self, StoreError> {
@@ -107,10 +112,14 @@ impl AccountRecord {
             folded,
             low,
             endpoints,
-            departed @ ..,
+            tasks,
+            charged,
+            departed_loss,
+            through,
             _,
+            open @ ..,
+            refunded,
         ] = usage;
-        let [tasks, charged, departed_loss, through] = departed;
         Ok(Self {
             version: version.unsigned_abs(),
             account: Account {
@@ -133,6 +142,8 @@ impl AccountRecord {
                 loss: credits(departed_loss)?,
                 through,
             },
+            open: OpenTasks(open.map(|count| u32::try_from(count).unwrap_or(0))),
+            refunded,
         })
     }
 

@@ -16,6 +16,7 @@ use super::journal::{pack_entry, pack_notes};
 use super::key::{Place, upstream};
 use super::pack::{encode, or_none, pack};
 use super::stored::{self, Stored};
+use crate::census::{OpenTasks, given_back};
 use crate::error::StoreError;
 use crate::rule::is_unbound;
 use crate::usage::day;
@@ -190,7 +191,7 @@ impl<'a> Plan<'a> {
     }
 
     /// In the order of the names in `lua/plan.lua`; keys that are not always there are put in their places.
-    fn numbers(&self, place: Place<'_>, call: &mut Arguments) -> [i64; 31] {
+    fn numbers(&self, place: Place<'_>, call: &mut Arguments) -> [i64; 34] {
         let task = self.task();
         let before = self.before.map(|before| &before.task);
         let was_open = before.is_some_and(|before| !before.state.is_ended());
@@ -244,6 +245,9 @@ impl<'a> Plan<'a> {
             i64::try_from(call.keys.len()).map_or(i64::MAX, |read| read.saturating_add(1)),
             i64::from(self.audit.is_some()),
             self.told(),
+            before.map_or(0, open_state),
+            open_state(task),
+            given_back(&self.turn.postings).micro(),
         ]
     }
 
@@ -302,6 +306,15 @@ pub(super) fn letter(task: &Task) -> i64 {
         0
     }
 }
+
+/// The state of an unfinished task as `lua/apply.lua` counts it; 0 for one that has ended.
+pub(super) fn open_state(task: &Task) -> i64 {
+    let place = OpenTasks::place(task).and_then(|place| i64::try_from(place).ok());
+    place.map_or(0, |place| place.saturating_add(1))
+}
+
+/// The number of the state `unknown`.
+pub(super) const UNKNOWN: i64 = 3;
 
 fn outcome(task: &Task) -> i64 {
     match shown(task) {

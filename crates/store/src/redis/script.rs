@@ -88,4 +88,5 @@ pub(super) static RETIRE_EVENT: Script =
     Script::writing(source!(always: "lib.lua", "queue.lua", "retire_event.lua"));
 pub(super) static SWEEP_QUEUES: Script =
     Script::writing(source!(always: "lib.lua", "queue.lua", "sweep_queues.lua"));
+pub(super) static CENSUS: Script = Script::reading(source!(look: "census.lua"));
 pub(super) static FIRST: Script = Script::reading(source!(look: "first.lua"));

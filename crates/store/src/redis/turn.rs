@@ -31,7 +31,7 @@ pub(super) struct Seen {
 
 /// How a turn went.
 enum Storing {
-    Done(i64, AccountRecord),
+    Done(i64, Box<AccountRecord>),
     /// The task is another by now.
     Moved(Box<Seen>),
     /// Make it again: with the time of now, or the endpoints of now.
@@ -169,7 +169,7 @@ impl Redis {
                     self.past.got(shard, seen, version);
                 }
                 let account = AccountRecord::unpack(&reply.bytes()?)?;
-                Ok(Storing::Done(version, account))
+                Ok(Storing::Done(version, Box::new(account)))
             }
             "CONFLICT" => {
                 let stored = Stored::unpack(&task.tenant, &task.id, &reply.bytes()?)?;

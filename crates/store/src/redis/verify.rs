@@ -18,6 +18,22 @@ use crate::record::{Verification, Violation};
 /// What a task holds and was charged.
 type Sums = (Option<Credits>, Credits);
 
+/// What a task's record says of its money.
+struct Kept {
+    sums: Sums,
+    loss: Credits,
+}
+
+impl Kept {
+    fn of(task: &Task) -> Self {
+        let open = (!task.state.is_ended()).then_some(task.hold);
+        Self {
+            sums: (open, task.charged),
+            loss: task.loss(),
+        }
+    }
+}
+
 impl Redis {
     pub(crate) async fn verify(&self) -> Result<Verification, StoreError> {
         let mut found = Verification::default();
@@ -34,6 +50,18 @@ impl Redis {
         }
         found.platform_loss = Credits::from_micro(loss).unwrap_or(Credits::MAX);
         Ok(found)
+    }
+
+    pub(crate) async fn verify_tenant(&self, id: &TenantId) -> Result<Vec<Violation>, StoreError> {
+        if self.account(id).await?.is_none() {
+            return Ok(Vec::new());
+        }
+        let (violations, _) = self.tenant_books(id).await?;
+        let violations = violations.into_iter().map(|what| Violation {
+            tenant: Some(id.clone()),
+            what,
+        });
+        Ok(violations.collect())
     }
 
     /// What is wrong with a tenant's books, and its part of the platform's loss, in micro-credits.
@@ -54,8 +82,8 @@ impl Redis {
             violations.push(format!("the account is not what entry {} left", first.seq));
         }
         let mut passed: BTreeMap<TaskId, Vec<Sums>> = BTreeMap::new();
-        for task in &tasks {
-            passed.insert(task.id.clone(), vec![sums(&rebuilt, &task.id)]);
+        for id in tasks.keys() {
+            passed.insert(id.clone(), vec![sums(&rebuilt, id)]);
         }
         let mut note = |rebuilt: &Rebuilt, task: &TaskId| {
             let states = passed.entry(task.clone()).or_default();
@@ -66,28 +94,26 @@ impl Redis {
         let mut holds = BTreeMap::new();
         let mut loss = first.departed.loss.micro();
         let mut paid = first.departed.charged.micro();
-        for task in &tasks {
-            loss = loss.saturating_add(task.loss().micro());
-            paid = paid.saturating_add(task.charged.micro());
-            let open = (!task.state.is_ended()).then_some(task.hold);
-            let stored = (open, task.charged);
+        for (id, task) in &tasks {
+            loss = loss.saturating_add(task.loss.micro());
+            paid = paid.saturating_add(task.sums.1.micro());
             if passed
-                .get(&task.id)
-                .is_some_and(|passed| passed.contains(&stored))
+                .get(id)
+                .is_some_and(|passed| passed.contains(&task.sums))
             {
                 // As the journal had it when it was read; where it has gone since is compared below.
-                let now = rebuilt.holds.get(&task.id);
-                holds.extend(now.map(|hold| (task.id.clone(), *hold)));
+                let now = rebuilt.holds.get(id);
+                holds.extend(now.map(|hold| (id.clone(), *hold)));
                 continue;
             }
-            let charged = rebuilt.charges.get(&task.id).copied().unwrap_or_default();
-            if charged != task.charged {
+            let (open, booked) = task.sums;
+            let charged = rebuilt.charges.get(id).copied().unwrap_or_default();
+            if charged != booked {
                 violations.push(format!(
-                    "{} was charged {}, the journal says {charged}",
-                    task.id, task.charged
+                    "{id} was charged {booked}, the journal says {charged}"
                 ));
             }
-            holds.extend(open.map(|hold| (task.id.clone(), hold)));
+            holds.extend(open.map(|hold| (id.clone(), hold)));
         }
         // Tasks that were made while the others were read.
         for (task, hold) in &rebuilt.holds {
@@ -106,9 +132,10 @@ impl Redis {
         Ok((violations, last.loss))
     }
 
-    async fn every_task(&self, tenant: &TenantId) -> Result<Vec<Task>, StoreError> {
+    /// Of each task only what is compared: a tenant may have very many.
+    async fn every_task(&self, tenant: &TenantId) -> Result<BTreeMap<TaskId, Kept>, StoreError> {
         let place = self.layout.tenant(tenant);
-        let mut tasks = Vec::new();
+        let mut tasks = BTreeMap::new();
         let mut read = 0_u64;
         loop {
             let ids = self.ids(place, read, CHUNK, false).await?;
@@ -116,7 +143,8 @@ impl Redis {
                 return Ok(tasks);
             }
             read = read.saturating_add(ids.len() as u64);
-            tasks.extend(self.tasks_of(tenant, ids).await?);
+            let page = self.tasks_of(tenant, ids).await?.into_iter();
+            tasks.extend(page.map(|task| (task.id.clone(), Kept::of(&task))));
         }
     }
 

@@ -9,10 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evogate_models::Timestamp;
+use evogate_models::delivery::DeliveryState;
+use evogate_models::task::{State, Task};
 use evogate_redis_kit::{Fsync, Options, Server};
 use evogate_store::dump::Dump;
 use evogate_store::usage::{KEPT, day};
-use evogate_store::{Clock, LinkOptions, Store, SystemRandom};
+use evogate_store::{Census, Clock, LinkOptions, OpenTasks, Store, SystemRandom, TenantSums};
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, TestCaseError, TestRunner};
 use tokio::runtime::Builder;
@@ -146,9 +148,57 @@ impl Pair {
             platform_loss
         );
         prop_assert_eq!(&meant, &kept);
+        let census = self.redis.census().await.unwrap();
+        prop_assert_eq!(&self.embedded.store().census().await.unwrap(), &census);
+        prop_assert_eq!(census.tenants.len(), meant.accounts.len());
+        prop_assert_eq!(&counted(&meant, &census), &census);
         let verified = self.redis.verify().await.unwrap();
         prop_assert_eq!(self.embedded.store().verify().await.unwrap(), verified);
+        for tenant in meant.tenants.keys() {
+            let wrong = self.redis.verify_tenant(tenant).await.unwrap();
+            prop_assert_eq!(
+                self.embedded.store().verify_tenant(tenant).await.unwrap(),
+                wrong
+            );
+        }
         Ok(())
+    }
+}
+
+/// A census, made by counting all that is kept. What was given back is taken from `known`: the entries that
+/// say it leave in time.
+fn counted(dump: &Dump, known: &Census) -> Census {
+    let tenants = known.tenants.iter().map(|sums| {
+        let own = |task: &&Task| task.tenant == sums.tenant;
+        let in_state = |state: &str| {
+            let tasks = dump.tasks.values().filter(own);
+            let count = tasks.filter(|task| task.state.name() == state).count();
+            u32::try_from(count).unwrap()
+        };
+        TenantSums {
+            account: dump.accounts[&sums.tenant].0,
+            open: OpenTasks(OpenTasks::STATES.map(in_state)),
+            ..sums.clone()
+        }
+    });
+    let oldest = |wanted: fn(&State) -> bool| {
+        let tasks = dump.tasks.values().filter(|task| wanted(&task.state));
+        tasks.map(|task| task.created).min()
+    };
+    let deliveries = |state: DeliveryState| {
+        let all = dump.deliveries.values();
+        all.filter(move |delivery| delivery.state == state)
+    };
+    Census {
+        tenants: tenants.collect(),
+        oldest_unfinished: oldest(|state| !state.is_ended()),
+        oldest_unknown: oldest(|state| matches!(state, State::Unknown { .. })),
+        deliveries: deliveries(DeliveryState::Pending).count() as u64,
+        oldest_delivery: deliveries(DeliveryState::Pending)
+            .map(|delivery| delivery.at)
+            .min(),
+        dead: deliveries(DeliveryState::Dead).count() as u64,
+        platform_loss: dump.platform_loss,
     }
 }
 

@@ -9,6 +9,7 @@
 #![cfg(test)]
 
 mod alike;
+mod census;
 mod concurrency;
 mod durability;
 mod idempotency;

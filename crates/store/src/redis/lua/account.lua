@@ -12,7 +12,7 @@ local function post(account, granted, available, held, spent)
 end
 
 local function packed_account(account)
-  return pack_numbers(ACCOUNT, unpack(account, 1, 25))
+  return pack_numbers(ACCOUNT, unpack(account, 1, 31))
 end
 
 -- After postings that left `available` where it was `before`: was the balance high and is low, so that the

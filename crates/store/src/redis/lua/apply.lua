@@ -42,6 +42,9 @@ if account then
   account[7] = account[7] + loss
   account[8] = account[8] + entries
   account[9] = math.max(account[9] + in_flight, 0)
+  if was_open ~= 0 then account[25 + was_open] = math.max(account[25 + was_open] - 1, 0) end
+  if is_open ~= 0 then account[25 + is_open] = account[25 + is_open] + 1 end
+  account[31] = math.min(account[31] + given_back, MOST)
   if entries > 0 then
     -- Was the balance high and is low, so that the tenant must be told? The account says whether it was.
     if account[25] == -1 or account[4] >= account[25] then
@@ -52,7 +55,7 @@ if account then
   end
   -- Who is told is known by the list of endpoints that the caller looked at.
   if (low or told == 1) and account[20] ~= endpoints then return {'ENDPOINTS'} end
-  packed = pack_numbers(ACCOUNT, unpack(account, 1, 25))
+  packed = pack_numbers(ACCOUNT, unpack(account, 1, 31))
 end
 
 -- The timeline, and what it is longer by: of many steps, those that may be left out are.
@@ -119,6 +122,17 @@ if letter_before ~= 0 and letter_before ~= letter then
   call('ZREM', KEYS[first], ARGV[4] .. string.char(letter_before))
 end
 if letter ~= 0 then call('ZADD', KEYS[first], due, ARGV[4] .. string.char(letter)) end
+-- A task is in a set of the shard, by its age, as long as it is unfinished, or unknown (3).
+if was_open == 0 and is_open ~= 0 then
+  call('ZADD', at .. 'open', created, ARGV[4])
+elseif was_open ~= 0 and is_open == 0 then
+  call('ZREM', at .. 'open', ARGV[4])
+end
+if was_open ~= 3 and is_open == 3 then
+  call('ZADD', at .. 'unknown', created, ARGV[4])
+elseif was_open == 3 and is_open ~= 3 then
+  call('ZREM', at .. 'unknown', ARGV[4])
+end
 if expected == -1 then call('ZADD', KEYS[first + 1], string.sub(name, 1, 10), string.sub(name, 11)) end
 -- 1 leads to nothing any more, 2 leads to the task until then: if it leads to this task.
 if lead_fate ~= 0 and (lead_fate == 3 or (read[lead] and string.sub(read[lead], 7) == name)) then

@@ -7,7 +7,7 @@ local now, version, flags, shard, threshold = unpack_numbers('<i8i8i8i8i8', ARGV
 local known = call('GET', KEYS[1])
 if known then return {'EXISTS', known, call('GET', KEYS[2])} end
 local account = {version, flags}
-for n = 3, 24 do account[n] = 0 end
+for n = 3, 31 do account[n] = 0 end
 account[25] = threshold
 local packed = packed_account(account)
 call('INCR', KEYS[5])

@@ -10,6 +10,7 @@
 --   19 was the tenant told that its balance is low  20 version of its endpoints
 --   tasks that have left: 21 how many  22 charged  23 loss  24 newest second of their ids
 --   25 threshold of a low balance
+--   26..30 unfinished tasks: queued, submitting, unknown, pending, processing   31 given back of holds, ever
 -- What is counted for a user or a key (`u:<tenant>:u:<user>`, `u:<tenant>:k:<key>`), the same: 1..7 usage,
 --   8 flags: 1 the key is there, 2 something was counted; of a key: 9 when it expires  10 its cap;
 --   of a user: 9 first seen  10 last seen  11 submits. `U:<tenant>` has the names of all of them.
@@ -23,7 +24,7 @@
 --   A step of the timeline: three bytes of length, 'r' where a long timeline may leave it out, the step.
 -- What leads to a task (`i:<tenant>:<idempotency key>`, `r:<tenant>:<fingerprint>`): six bytes, until when,
 --   then second and letters of the task's id.
-local ACCOUNT = '<i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8'
+local ACCOUNT = '<i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8'
 local COUNTED = '<i8i8i8i8i8i8i8i8i8i8i8'
 local MOST = 9007199254740991
 local call, unpack_numbers, pack_numbers = redis.call, struct.unpack, struct.pack

@@ -4,6 +4,7 @@
 --      5 the task
 -- ARGV 1 tenant  2 target  3 event  4 the delivery before  5 the delivery after  6 the queue before, or ''
 --      7 the queue after, or '' where it stays  8 step of the task's timeline, or ''
+--      9 the set in which it is by its age, '' for none, '-' where it stays as it is  10 time of its event
 -- Answers CONFLICT and what the two are, '' for what is not there | OK and when the queue is due, or ''
 local before, stored = call('HGET', KEYS[1], ARGV[2]) or '', call('GET', KEYS[2]) or ''
 if before ~= ARGV[4] or (ARGV[7] ~= '' and stored ~= ARGV[6]) then return {'CONFLICT', before, stored} end
@@ -20,5 +21,6 @@ if ARGV[7] ~= '' then
   queue.stored = stored
 end
 local _, next = settle_queue(at, tenant, target, queue)
+if ARGV[9] ~= '-' then keep_aged_delivery(at, tenant, event, target, ARGV[10], ARGV[9]) end
 if ARGV[8] ~= '' and call('EXISTS', KEYS[5]) == 1 then call('APPEND', KEYS[5], ARGV[8]) end
 return {'OK', next and string.format('%.0f', next) or ''}

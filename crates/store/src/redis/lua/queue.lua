@@ -57,6 +57,16 @@ local function settle_queue(at, tenant, target, queue)
   return packed, due
 end
 
+-- A delivery is among those still to be made (`owed`) or given up (`dead`), by the time of its event, as long
+-- as it is so; `set` '' for neither.
+local function keep_aged_delivery(at, tenant, event, target, time, set)
+  local member = tenant .. '\0' .. event .. '\0' .. target
+  for _, other in ipairs({'owed', 'dead'}) do
+    if other ~= set then call('ZREM', at .. other, member) end
+  end
+  if set ~= '' then call('ZADD', at .. set, time, member) end
+end
+
 -- Removes an event with its deliveries, whatever their state: `fields` is its whole hash.
 local function forget_event(at, tenant, event, fields)
   call('DEL', at .. 'e:' .. tenant .. ':' .. event)
@@ -64,6 +74,7 @@ local function forget_event(at, tenant, event, fields)
     local target = fields[n]
     if target ~= '' then
       call('ZREM', at .. 'h:' .. tenant, event .. '\0' .. target)
+      keep_aged_delivery(at, tenant, event, target, 0, '')
       call('ZREM', at .. 'w:' .. tenant .. ':' .. target, event)
       call('ZREM', at .. 'l:' .. tenant .. ':' .. target, event)
       settle_queue(at, tenant, target, queue_at(at, tenant, target))
@@ -87,13 +98,15 @@ end
 local function tell(at, tenant, event, json, time, targets, deliveries)
   local key = at .. 'e:' .. tenant .. ':' .. event
   if #targets == 0 or call('EXISTS', key) == 1 then return end
-  local fields, history = {'', json}, {}
+  local fields, history, owed = {'', json}, {}, {}
   for n, target in ipairs(targets) do
     fields[2 * n + 1], fields[2 * n + 2] = target, pack_numbers(DELIVERY, time, -1, 0) .. deliveries[n]
     history[2 * n - 1], history[2 * n] = time, event .. '\0' .. target
+    owed[2 * n - 1], owed[2 * n] = time, tenant .. '\0' .. event .. '\0' .. target
   end
   call('HSET', key, unpack(fields))
   call('ZADD', at .. 'h:' .. tenant, unpack(history))
+  call('ZADD', at .. 'owed', unpack(owed))
   for _, target in ipairs(targets) do
     local waiting = at .. 'w:' .. tenant .. ':' .. target
     local first = call('ZRANGE', waiting, 0, 0, 'WITHSCORES')[2]

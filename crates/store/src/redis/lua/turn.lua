@@ -17,7 +17,7 @@ end
 if owner > 0 and read[owner] and read[owner] ~= ARGV[4] then return {'CLAIMED'} end
 
 local account, user, key
-if #ARGV[5] > 0 or loss ~= 0 or in_flight ~= 0 or told == 1 then account = {unpack_numbers(ACCOUNT, packed)} end
+if #ARGV[5] > 0 or loss ~= 0 or in_flight ~= 0 or was_open ~= is_open or told == 1 then account = {unpack_numbers(ACCOUNT, packed)} end
 if user_place > 0 then
   local blob = read[user_place]
   user = blob and {unpack_numbers(COUNTED, blob)} or {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
