@@ -16,7 +16,7 @@ const BINARIES: [&str; 2] = ["evogate", "evolink-sim"];
 /// Where the binaries are, once that is known.
 static BUILT: OnceLock<PathBuf> = OnceLock::new();
 
-/// From now on the binaries in this folder are started, as they are: what [`FOLDER`] says, for a program.
+/// From now on the binaries in this folder are started, as they are: what `EVOGATE_TEST_BIN_DIR` says, for a program.
 /// Comes before the first of them is started.
 pub fn use_binaries(folder: &Path) {
     let folder = fs::canonicalize(folder)

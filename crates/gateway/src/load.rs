@@ -3,7 +3,7 @@
 //! Every kind of request has places of its own, so that submits that wait for EvoLink keep no cheap read
 //! waiting, and neither keeps an admin or EvoLink's callbacks out. A request that finds no place is turned
 //! away at once, before anything was done for it. Once its tenant is known, it also has to fit into that
-//! tenant's part of the places: see [`tenants`].
+//! tenant's part of the places: see `load/tenants.rs`.
 //!
 //! All of it is counted in memory, in this replica alone, without locks where a request passes.
 
@@ -149,7 +149,7 @@ impl Room {
     }
 
     /// Makes it larger by so many bytes, where there are so many left. One tenant gets no more of them than
-    /// [`tenants::fits`] says.
+    /// `tenants::fits` says.
     pub fn grow(&mut self, bytes: usize) -> Result<(), ApiError> {
         let Some((load, tenant, taken)) = &mut self.0 else {
             return Ok(());
