@@ -14,7 +14,7 @@ use evogate_models::task::{State, Task};
 use evogate_redis_kit::{Fsync, Options, Server};
 use evogate_store::dump::Dump;
 use evogate_store::usage::{KEPT, day};
-use evogate_store::{Census, Clock, LinkOptions, OpenTasks, Store, SystemRandom, TenantSums};
+use evogate_store::{Census, Clock, LinkOptions, OpenTasks, Room, Store, SystemRandom, TenantSums};
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, TestCaseError, TestRunner};
 use tokio::runtime::Builder;
@@ -75,10 +75,18 @@ impl Pair {
             self.embedded.clock.advance(*span);
             return Ok(());
         }
-        // Which ones are due longest is known in one shard; of several, all are taken.
+        // Which ones are due longest is known in one shard, and room is divided among several before it is
+        // known what is due in each; so all are taken.
         let step = &match step {
             Step::ClaimDue { lease, .. } if self.shards > 1 => Step::ClaimDue {
                 limit: 10_000,
+                lease: *lease,
+            },
+            Step::ClaimDeliveries { room, lease } if self.shards > 1 => Step::ClaimDeliveries {
+                room: Room {
+                    good: enough(room.good),
+                    suspect: enough(room.suspect),
+                },
                 lease: *lease,
             },
             other => other.clone(),
@@ -163,6 +171,11 @@ impl Pair {
         }
         Ok(())
     }
+}
+
+/// Room for whatever there is, in a lane that has any.
+fn enough(places: usize) -> usize {
+    if places > 0 { 10_000 } else { 0 }
 }
 
 /// A census, made by counting all that is kept. What was given back is taken from `known`: the entries that
