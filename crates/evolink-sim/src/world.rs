@@ -32,6 +32,7 @@ pub(crate) struct World {
     places: HashMap<String, Place>,
     due: BTreeSet<(Millis, Place)>,
     open: BTreeSet<Place>,
+    ended: BTreeSet<Place>,
     keys: HashMap<String, Place>,
     next: Place,
     granted: Micro,
@@ -48,6 +49,7 @@ impl World {
             places: HashMap::new(),
             due: BTreeSet::new(),
             open: BTreeSet::new(),
+            ended: BTreeSet::new(),
             keys: HashMap::new(),
             next: 0,
             granted: config.credits,
@@ -162,7 +164,11 @@ impl World {
 
     fn index(&mut self, place: Place, task: &Task) {
         if task.end.is_none() {
+            self.ended.remove(&place);
             self.open.insert(place);
+        } else {
+            self.open.remove(&place);
+            self.ended.insert(place);
         }
         if let Some(due) = task.due() {
             self.due.insert((due, place));
@@ -172,11 +178,7 @@ impl World {
     /// Drops the oldest finished tasks beyond the limit; their part of the sums stays.
     fn evict(&mut self) {
         while self.tasks.len() > self.task_limit {
-            let oldest = self
-                .tasks
-                .iter()
-                .find(|(_, task)| task.end.is_some())
-                .map(|(place, _)| *place);
+            let oldest = self.ended.pop_first();
             let Some(task) = oldest.and_then(|place| self.tasks.remove(&place)) else {
                 return;
             };
@@ -242,7 +244,6 @@ impl World {
         let after = task.clone();
         self.totals.remove(Totals::of(&before));
         self.totals.add(Totals::of(&after));
-        self.open.remove(&place);
         if let Some(due) = before.due() {
             self.due.remove(&(due, place));
         }
