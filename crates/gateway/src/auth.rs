@@ -25,7 +25,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use evogate_models::TenantId;
+use evogate_models::{TenantId, Timestamp};
 use evogate_store::{Actor, Clock, KeyChange, KeyRecord, Store, StoreError, Tenant};
 
 use crate::background::Background;
@@ -37,7 +37,7 @@ use failures::Failures;
 use jwt::Verifier;
 use presented::Presented;
 use read_rate::ReadRates;
-use recent::RecentKeys;
+use recent::{Moment, RecentlyGood};
 use tenants::KnownTenants;
 
 pub use claim_path::ClaimPath;
@@ -59,7 +59,7 @@ pub struct Auth {
     tenants: KnownTenants,
     failures: Failures,
     reads: ReadRates,
-    recent: RecentKeys,
+    recent: RecentlyGood,
     background: Background,
 }
 
@@ -76,7 +76,7 @@ impl Auth {
             tenants: KnownTenants::default(),
             failures: Failures::new(config.failures_per_minute),
             reads: ReadRates::default(),
-            recent: RecentKeys::default(),
+            recent: RecentlyGood::default(),
             background,
         })
     }
@@ -113,34 +113,65 @@ impl Auth {
         store: &Store,
         presented: &Presented<'_>,
     ) -> Result<Principal, AuthError> {
-        if presented.is_token() {
-            let principal = self.tokens.judge(presented).await?;
-            if self.tenants.get(store, &principal.tenant).await?.is_some() {
-                return Ok(principal);
-            }
-            let issuer = match principal.credential {
-                Credential::Token { issuer, .. } => Some(issuer),
-                Credential::Key(_) => None,
-            };
-            return Err(AuthError::Failed {
-                reason: Reason::UnknownTenant,
-                issuer,
-            });
-        }
-        let (seen, version) = (store.now(), store.access_version());
-        let key = self.peppers.find_key(store, presented.text).await?;
-        let key = key.ok_or(AuthError::from(Reason::UnknownKey))?;
-        self.note_use(store, &key);
-        let principal = Principal::of_key(key.record.clone());
+        let moment = self.moment(store);
+        let (principal, end) = if presented.is_token() {
+            self.of_token(store, presented).await?
+        } else {
+            self.of_key(store, presented, moment).await?
+        };
         let print = presented.print;
-        self.recent
-            .remember(print, &key.record, &principal, seen, version);
+        self.recent.remember(print, &principal, moment, end);
         Ok(principal)
     }
 
-    /// The tenant that a key belongs to which was good a moment ago.
+    /// The tenant that a token names, and until when the token is good.
+    async fn of_token(
+        &self,
+        store: &Store,
+        presented: &Presented<'_>,
+    ) -> Result<(Principal, Option<Timestamp>), AuthError> {
+        let (principal, until) = self.tokens.judge(presented).await?;
+        if self.tenants.get(store, &principal.tenant).await?.is_some() {
+            return Ok((principal, Some(until)));
+        }
+        let issuer = match principal.credential {
+            Credential::Token { issuer, .. } => Some(issuer),
+            Credential::Key(_) => None,
+        };
+        Err(AuthError::Failed {
+            reason: Reason::UnknownTenant,
+            issuer,
+        })
+    }
+
+    /// The tenant that a key belongs to, and until when one that ends is good.
+    async fn of_key(
+        &self,
+        store: &Store,
+        presented: &Presented<'_>,
+        moment: Moment,
+    ) -> Result<(Principal, Option<Timestamp>), AuthError> {
+        let key = self.peppers.find_key(store, presented.text).await?;
+        let key = key.ok_or(AuthError::from(Reason::UnknownKey))?;
+        self.note_use(store, &key);
+        let record = key.record;
+        let ends = record.secrets.iter().filter_map(|secret| secret.until);
+        let ends = ends.chain(record.expires);
+        let end = ends.filter(|end| *end > moment.now).min();
+        Ok((Principal::of_key(record), end))
+    }
+
+    /// The tenant that a credential belongs to which was good a moment ago.
     fn recent(&self, store: &Store, presented: &Presented<'_>) -> Option<Principal> {
-        self.recent.recall(store, &presented.print)
+        self.recent.recall(&presented.print, self.moment(store))
+    }
+
+    /// Now, and what credentials are judged by now.
+    fn moment(&self, store: &Store) -> Moment {
+        Moment {
+            now: store.now(),
+            version: store.access_version().wrapping_add(self.tokens.version()),
+        }
     }
 
     /// Notes when a key was last used, to the minute, beside the request.

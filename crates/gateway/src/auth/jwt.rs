@@ -90,10 +90,19 @@ impl Verifier {
         }
     }
 
-    /// Who presents the token. Whether the tenant exists is not known here.
-    pub(super) async fn judge(&self, presented: &Presented<'_>) -> Result<Principal, AuthError> {
-        if let Some(principal) = self.recall(&presented.print).await {
-            return Ok(principal);
+    /// Grows with the issuers' keys: what was judged by an earlier one may be judged otherwise now.
+    pub(super) fn version(&self) -> u64 {
+        let issuers = self.issuers.iter();
+        issuers.map(|issuer| issuer.keys.version()).sum()
+    }
+
+    /// Who presents the token, and until when it is good. Whether the tenant exists is not known here.
+    pub(super) async fn judge(
+        &self,
+        presented: &Presented<'_>,
+    ) -> Result<(Principal, Timestamp), AuthError> {
+        if let Some(known) = self.recall(&presented.print).await {
+            return Ok(known);
         }
         let token = Compact::parse(presented.text)?;
         let issuer = self.issuer(&token)?;
@@ -135,14 +144,14 @@ impl Verifier {
         };
         self.remembered
             .insert(presented.print, Arc::new(remembered));
-        Ok(principal)
+        Ok((principal, until))
     }
 
     /// What is remembered of a token that is still good.
-    async fn recall(&self, print: &Print) -> Option<Principal> {
+    async fn recall(&self, print: &Print) -> Option<(Principal, Timestamp)> {
         let known = self.remembered.get(print)?;
         if self.clock.now() < known.until && known.issuer.keys.holds(&known.key).await {
-            return Some(known.principal.clone());
+            return Some((known.principal.clone(), known.until));
         }
         self.remembered.invalidate(print);
         None

@@ -37,6 +37,8 @@ pub(crate) struct KeySource {
     algorithms: Vec<Algorithm>,
     origin: Origin,
     set: ArcSwapOption<KeySet>,
+    /// Grows with each set.
+    version: AtomicU64,
     /// Held while the provider is asked.
     flight: tokio::sync::Mutex<()>,
     /// Answers so far: tells who waited for [`Self::flight`] whether somebody else got one.
@@ -107,6 +109,7 @@ impl KeySource {
             algorithms: issuer.algorithms.clone(),
             origin,
             set: ArcSwapOption::from(set.map(Arc::new)),
+            version: AtomicU64::new(0),
             flight: tokio::sync::Mutex::default(),
             answers: AtomicU64::new(0),
             asked: AtomicI64::new(i64::MIN),
@@ -135,6 +138,11 @@ impl KeySource {
             .spawn(async move { source.ask_for_a_token().await })
             .await;
         self.known(kid, algorithm)
+    }
+
+    /// Grows when there are other keys.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
     }
 
     /// Is this key still one of the issuer's?
@@ -226,5 +234,6 @@ impl KeySource {
         }
         tracing::debug!(issuer = %self.issuer, usable, "keys of the identity provider");
         self.set.store(Some(Arc::new(set)));
+        self.version.fetch_add(1, Ordering::AcqRel);
     }
 }
