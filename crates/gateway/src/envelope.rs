@@ -2,7 +2,7 @@
 //! whatever happens inside, a panic included.
 
 use std::panic::AssertUnwindSafe;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::CONTENT_LENGTH;
@@ -16,7 +16,7 @@ use http_body::Body as _;
 use crate::config::LogRequests;
 use crate::context::{Context, REQUEST_ID, TRACEPARENT};
 use crate::error::ApiError;
-use crate::logging::REQUESTS;
+use crate::logging::RequestLine;
 use crate::metrics;
 use crate::telemetry::{Kind, Span};
 
@@ -129,66 +129,22 @@ impl Envelope {
             }
         });
         drop(span);
-        let line = Line {
+        let line = RequestLine {
             context: &context,
             method: &method,
             route,
             status,
-            code,
+            code: code.as_deref(),
             took,
             bytes_in,
             bytes_out: response.body().size_hint().exact(),
         };
-        line.write(logged);
-        response
-    }
-}
-
-/// What is logged of a request, once it is answered. `bytes_out` is missing where the answer is a stream.
-struct Line<'a> {
-    context: &'a Context,
-    method: &'a Method,
-    route: &'a str,
-    status: u16,
-    code: Option<String>,
-    took: Duration,
-    bytes_in: Option<u64>,
-    bytes_out: Option<u64>,
-}
-
-impl Line<'_> {
-    fn write(self, logged: LogRequests) {
-        let asked_for = match logged {
+        line.write(match logged {
             LogRequests::All => true,
-            LogRequests::Errors => self.status >= 400,
+            LogRequests::Errors => status >= 400,
             LogRequests::Nothing => false,
-        };
-        // The level of a line is part of where it is written.
-        macro_rules! at {
-            ($level:ident) => {
-                tracing::$level!(
-                    target: REQUESTS,
-                    request_id = self.context.request_id(),
-                    trace_id = format_args!("{:032x}", self.context.trace().trace()),
-                    tenant = self.context.tenant().map(tracing::field::display),
-                    credential = self.context.credential().map(tracing::field::display),
-                    task = self.context.task().map(tracing::field::display),
-                    method = %self.method,
-                    route = self.route,
-                    status = self.status,
-                    code = self.code,
-                    took_ms = u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
-                    bytes_in = self.bytes_in,
-                    bytes_out = self.bytes_out,
-                    "request"
-                )
-            };
-        }
-        if asked_for {
-            at!(info);
-        } else {
-            at!(debug);
-        }
+        });
+        response
     }
 }
 

@@ -2,6 +2,7 @@
 //! changed while the gateway runs.
 
 mod line;
+mod request;
 mod together;
 
 use std::io::{IsTerminal, stderr};
@@ -14,11 +15,9 @@ use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
 use crate::config::{Level, Log, LogFormat};
 use line::{Json, Text};
 use together::Together;
-pub use together::flush;
 
-/// What a line is about, for lines that can be many: one a request. Part of its `target`, so that a filter can
-/// name it.
-pub const REQUESTS: &str = "evogate::requests";
+pub use request::{REQUESTS, RequestLine};
+pub use together::flush;
 
 /// The filter in force, once logging has begun.
 static LEVEL: OnceLock<Control> = OnceLock::new();
@@ -46,7 +45,8 @@ pub fn init(log: &Log) {
         .log_internal_errors(false)
         .with_writer(Together::start());
     let terminal = stderr().is_terminal();
-    let lines = if is_pretty(log.format, terminal) {
+    let pretty = is_pretty(log.format, terminal);
+    let lines = if pretty {
         let text = Text::new(terminal);
         lines.with_ansi(terminal).event_format(text).boxed()
     } else {
@@ -58,6 +58,9 @@ pub fn init(log: &Log) {
     if installed.is_err() {
         tracing::debug!("logging was set up before");
         return;
+    }
+    if !pretty {
+        request::go_straight();
     }
     let control = Control {
         filter: handle,

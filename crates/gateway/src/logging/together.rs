@@ -79,18 +79,23 @@ impl<'a> MakeWriter<'a> for Together {
     }
 }
 
+/// Adds a line to those that wait. One that is urgent is written at once, with them.
+pub(super) fn add(line: &[u8], urgent: bool) {
+    let mut waiting = lock(&WAITING);
+    let first = waiting.is_empty();
+    waiting.extend_from_slice(line);
+    let enough = waiting.len() >= ENOUGH;
+    drop(waiting);
+    if urgent || enough {
+        flush();
+    } else if first {
+        SOME.notify_one();
+    }
+}
+
 impl io::Write for Line {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut waiting = lock(&WAITING);
-        let first = waiting.is_empty();
-        waiting.extend_from_slice(bytes);
-        let enough = waiting.len() >= ENOUGH;
-        drop(waiting);
-        if self.urgent || enough {
-            flush();
-        } else if first {
-            SOME.notify_one();
-        }
+        add(bytes, self.urgent);
         Ok(bytes.len())
     }
 
