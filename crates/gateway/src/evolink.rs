@@ -8,6 +8,7 @@
 mod answer;
 mod body;
 mod client;
+mod connect;
 mod examine;
 mod lists;
 mod meter;
@@ -29,12 +30,10 @@ use evogate_models::report::Report;
 use evogate_models::task::MediaKind;
 use evogate_models::{Timestamp, UpstreamId};
 use evogate_store::clock::Clock;
-use http::header::CONTENT_TYPE;
-use reqwest::{ClientBuilder, RequestBuilder};
+use hyper_util::client::legacy::Builder;
 use serde_json::json;
-use url::Url;
 
-use crate::{config, context, failpoint};
+use crate::{config, failpoint};
 
 pub use client::EvoLinkError;
 pub use examine::Examined;
@@ -47,7 +46,8 @@ pub(crate) use wait::Wait;
 
 use answer::{Answer, Broken, LIST, TASK, exchange};
 use body::SubmitBody;
-use client::Clients;
+use client::{Call, Clients};
+use connect::Connector;
 use meter::Operation;
 use pace::Answering;
 
@@ -90,7 +90,6 @@ struct Inner {
     /// too many of them) can make the outcome of a submit unknown.
     submits: Clients,
     others: Clients,
-    base: Url,
     timeout: Duration,
     clock: Arc<dyn Clock>,
     retries: Retries,
@@ -99,27 +98,25 @@ struct Inner {
 
 impl fmt::Debug for EvoLink {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("EvoLink")
-            .field("base", &self.0.base.as_str())
-            .finish_non_exhaustive()
+        out.debug_tuple("EvoLink").field(&self.0.others).finish()
     }
 }
 
 impl EvoLink {
     /// Connects to nothing yet.
     pub fn new(config: &config::EvoLink, clock: Arc<dyn Clock>) -> Result<Self, EvoLinkError> {
-        Self::build(config, clock, |client| client)
+        Self::build(config, clock, |builder| builder)
     }
 
     fn build(
         config: &config::EvoLink,
         clock: Arc<dyn Clock>,
-        adapt: fn(ClientBuilder) -> ClientBuilder,
+        adapt: fn(&mut Builder) -> &mut Builder,
     ) -> Result<Self, EvoLinkError> {
+        let connector = Connector::new(config)?;
         Ok(Self(Arc::new(Inner {
-            submits: Clients::new(config, adapt)?,
-            others: Clients::new(config, adapt)?,
-            base: config.base_url.clone(),
+            submits: Clients::new(config, connector.clone(), adapt)?,
+            others: Clients::new(config, connector, adapt)?,
             timeout: config.timeout,
             clock,
             retries: Retries::new(config.retry_percent),
@@ -149,16 +146,15 @@ impl EvoLink {
         }
         let clock = Arc::clone(&self.0.clock);
         let (body, departure) = SubmitBody::new(call.body, call.not_after, clock);
-        let request = self
-            .0
-            .submits
-            .get()
-            .post(self.url(call.kind.path()))
-            .timeout(self.0.timeout)
-            .header(CONTENT_TYPE, "application/json")
-            .header("idempotency-key", call.idempotency_key)
-            .headers(context::outgoing())
-            .body(reqwest::Body::wrap(failpoint::on_the_wire(body)));
+        let (path, key) = (call.kind.path(), &call.idempotency_key);
+        let request = self.0.submits.submit(path, key, body, self.0.timeout);
+        let request = match request {
+            Ok(request) => request,
+            Err(error) => {
+                let why = error.to_string();
+                return SubmitOutcome::NotSent { why };
+            }
+        };
         failpoint::pass("submit.before_connect");
         let outcome = match exchange(request, TASK).await {
             Ok(answer) => SubmitOutcome::answered(&answer, self.now()),
@@ -201,10 +197,8 @@ impl EvoLink {
         let ids: Vec<_> = ids.iter().take(BATCH_MAX).collect();
         let names: Vec<_> = ids.iter().map(|id| id.as_str()).collect();
         let body = json!({ "task_ids": names }).to_string();
-        let request = || {
-            let request = self.post("tasks/batch");
-            request.header(CONTENT_TYPE, "application/json").body(body)
-        };
+        let others = &self.0.others;
+        let request = || others.post_json("tasks/batch", body, TIMEOUT);
         let mut reports = self.call(&BATCH, request, lists::batch).await?;
         reports.retain(|report| ids.contains(&&report.id));
         Ok(reports)
@@ -249,10 +243,10 @@ impl EvoLink {
     }
 
     /// A call whose 2xx answers `parse` understands.
-    async fn call<T>(
-        &self,
+    async fn call<'a, T>(
+        &'a self,
         operation: &Operation,
-        request: impl FnOnce() -> RequestBuilder,
+        request: impl FnOnce() -> Call<'a>,
         parse: fn(&[u8]) -> Option<T>,
     ) -> Result<T, Failure> {
         let meter = operation.start();
@@ -276,23 +270,12 @@ impl EvoLink {
         }
     }
 
-    fn get(&self, path: &str) -> RequestBuilder {
-        let request = self.0.others.get().get(self.url(path));
-        request.timeout(TIMEOUT).headers(context::outgoing())
+    fn get(&self, path: &str) -> Call<'_> {
+        self.0.others.get(path, TIMEOUT)
     }
 
-    fn post(&self, path: &str) -> RequestBuilder {
-        let request = self.0.others.get().post(self.url(path));
-        request.timeout(TIMEOUT).headers(context::outgoing())
-    }
-
-    /// `path` below the base URL. Ids are of harmless characters, so nothing in a path needs encoding.
-    fn url(&self, path: &str) -> String {
-        format!(
-            "{}/{}",
-            self.0.base.as_str().trim_end_matches('/'),
-            path.trim_start_matches('/')
-        )
+    fn post(&self, path: &str) -> Call<'_> {
+        self.0.others.post(path, TIMEOUT)
     }
 
     fn now(&self) -> Timestamp {

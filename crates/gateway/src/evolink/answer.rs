@@ -5,9 +5,12 @@ use std::error::Error;
 use evogate_models::{ErrorCode, Refusal, Timestamp};
 use http::StatusCode;
 use http::header::{DATE, HeaderValue, RETRY_AFTER};
-use reqwest::{RequestBuilder, Response};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper_util::client::legacy;
+use tokio::time::timeout;
 
-use super::client::describe;
+use super::client::{Call, describe};
 use super::refusal;
 use super::wait::Wait;
 
@@ -25,7 +28,7 @@ pub(super) struct Answer {
     retry_after: Option<HeaderValue>,
     /// When EvoLink says that it is.
     pub(super) date: Option<HeaderValue>,
-    /// Its body, uncompressed.
+    /// Its body.
     pub(super) body: Vec<u8>,
 }
 
@@ -53,11 +56,16 @@ pub(super) struct Broken {
 
 impl Broken {
     /// Before the answer's head.
-    fn without_head(error: reqwest::Error) -> Self {
+    fn without_head(error: &legacy::Error) -> Self {
         Self {
-            refused: refused_stream(&error),
+            refused: refused_stream(error),
             why: describe(error),
         }
+    }
+
+    /// EvoLink is too slow.
+    fn too_late() -> Self {
+        Self::within("no answer in time".to_owned())
     }
 
     /// Within the answer's body: whatever broke it, the request was processed.
@@ -70,37 +78,47 @@ impl Broken {
 }
 
 /// Sends a request and reads its answer, at most `limit` bytes of it.
-pub(super) async fn exchange(request: RequestBuilder, limit: usize) -> Result<Answer, Broken> {
-    let response = request.send().await.map_err(Broken::without_head)?;
-    let status = response.status();
-    let retry_after = response.headers().get(RETRY_AFTER).cloned();
-    let date = response.headers().get(DATE).cloned();
-    let body = read(response, limit).await.map_err(|why| {
-        let why = format!("HTTP {} with a broken body: {why}", status.as_u16());
+pub(super) async fn exchange(call: Call<'_>, limit: usize) -> Result<Answer, Broken> {
+    let within = call.within;
+    let exchanged = timeout(within, exchange_in_time(call, limit)).await;
+    exchanged.unwrap_or_else(|_| Err(Broken::too_late()))
+}
+
+async fn exchange_in_time(call: Call<'_>, limit: usize) -> Result<Answer, Broken> {
+    let response = call.send().await;
+    let response = response.map_err(|error| Broken::without_head(&error))?;
+    let (head, body) = response.into_parts();
+    let body = read(body, limit).await.map_err(|why| {
+        let why = format!("HTTP {} with a broken body: {why}", head.status.as_u16());
         Broken::within(why)
     })?;
+    let mut headers = head.headers;
     Ok(Answer {
-        status,
-        retry_after,
-        date,
+        status: head.status,
+        retry_after: headers.remove(RETRY_AFTER),
+        date: headers.remove(DATE),
         body,
     })
 }
 
-async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, String> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(describe)? {
-        if chunk.len() > limit.saturating_sub(body.len()) {
+async fn read(mut body: Incoming, limit: usize) -> Result<Vec<u8>, String> {
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| describe(&error))?;
+        let Ok(bytes) = frame.into_data() else {
+            continue;
+        };
+        if bytes.len() > limit.saturating_sub(whole.len()) {
             return Err(format!("more than {limit} bytes"));
         }
-        body.extend_from_slice(&chunk);
+        whole.extend_from_slice(&bytes);
     }
-    Ok(body)
+    Ok(whole)
 }
 
 /// Did EvoLink itself (not our HTTP library) refuse the stream? A GOAWAY names the streams that were not
 /// processed, too, but is not trusted with money: servers are known to name too few.
-fn refused_stream(error: &reqwest::Error) -> bool {
+fn refused_stream(error: &legacy::Error) -> bool {
     let mut cause = error.source();
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<h2::Error>() {

@@ -18,7 +18,7 @@ async fn submit_against(script: impl AsyncFnOnce(Stream)) -> SubmitOutcome {
     let peer = Peer::bind().await;
     let clock = Arc::new(ManualClock::new(NOW));
     let config = config(&peer.base(), "");
-    let client = EvoLink::build(&config, clock, ClientBuilder::http2_prior_knowledge).unwrap();
+    let client = EvoLink::build(&config, clock, |builder| builder.http2_only(true)).unwrap();
     let serving = async {
         let mut connection = server::handshake(peer.accept().await.0).await.unwrap();
         let ping = connection.ping_pong().unwrap();
@@ -105,7 +105,7 @@ async fn a_connection_that_takes_no_streams_is_not_sent() {
     let peer = Peer::bind().await;
     let clock = Arc::new(ManualClock::new(NOW));
     let config = config(&peer.base(), "evolink.timeout = '2s'");
-    let client = EvoLink::build(&config, clock, ClientBuilder::http2_prior_knowledge).unwrap();
+    let client = EvoLink::build(&config, clock, |builder| builder.http2_only(true)).unwrap();
     let serving = async {
         let wire = peer.accept().await.0;
         let mut connection = server::Builder::new()
