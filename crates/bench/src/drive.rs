@@ -10,17 +10,25 @@ pub(crate) use closed::{Closed, closed};
 pub(crate) use open::open;
 pub(crate) use polls::polls;
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
+
+/// What is another number in each request. Without one, requests would be the same to the byte, and a submit that
+/// is sent again after its client hung up (as the clients of a round do, at its end) gets the task of the first.
+pub(crate) const NUMBER: &str = "0000000000";
 
 /// Where to ask, and what.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
     /// A whole request of HTTP/1.1, body included.
-    pub(crate) request: Arc<[u8]>,
+    request: Arc<[u8]>,
+    /// Where [`NUMBER`] is in it.
+    number: Option<usize>,
 }
 
 impl Target {
@@ -32,10 +40,11 @@ impl Target {
         Self {
             address,
             request: request.into_bytes().into(),
+            number: None,
         }
     }
 
-    /// A POST of JSON.
+    /// A POST of JSON, with [`NUMBER`] in it.
     pub(crate) fn post(address: SocketAddr, path: &str, credential: &str, body: &str) -> Self {
         let length = body.len();
         let request = format!(
@@ -44,8 +53,21 @@ impl Target {
         );
         Self {
             address,
+            number: Some(request.find(NUMBER).expect("a number")),
             request: request.into_bytes().into(),
         }
+    }
+
+    /// The next request.
+    fn next(&self) -> Cow<'_, [u8]> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let Some(at) = self.number else {
+            return Cow::Borrowed(&self.request);
+        };
+        let number = format!("{:010}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let mut request = self.request.to_vec();
+        request[at..at + number.len()].copy_from_slice(number.as_bytes());
+        Cow::Owned(request)
     }
 }
 

@@ -93,6 +93,7 @@ fn rounds(options: &Options, contenders: &[Contender]) -> Vec<Vec<Closed>> {
         for &at in &order {
             let Contender { target, processes } = &contenders[at];
             let one = closed(target, options.connections, options.length(), processes);
+            eprintln!("  {at}: {}", one.shown());
             measured[at].push(one);
         }
     }

@@ -11,7 +11,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::drive::Target;
+use crate::drive::{NUMBER, Target};
 use crate::nginx::Nginx;
 
 pub(crate) use evogate_tests::use_binaries;
@@ -106,7 +106,7 @@ impl Stage {
 pub(crate) fn open_prompt() -> String {
     format!(
         "{:<200}",
-        "A paper boat on a calm lake at dawn #sim:never-finish #sim:no-callback"
+        format!("A paper boat on a calm lake at dawn, {NUMBER} #sim:never-finish #sim:no-callback")
     )
     .replace("  ", " ~")
 }

@@ -28,6 +28,13 @@ impl Closed {
         self.cpu[n].as_secs_f64() * 1e6 / f64::from(self.answers)
     }
 
+    /// In a line, for those who watch.
+    pub(crate) fn shown(&self) -> String {
+        let cpu = (0..self.cpu.len()).map(|n| format!("{:.1} µs", self.cpu_us(n)));
+        let cpu = cpu.collect::<Vec<_>>().join(" and ");
+        format!("{:.0} answers a second, {cpu} each", self.rate())
+    }
+
     /// Answers a second.
     pub(crate) fn rate(&self) -> f64 {
         f64::from(self.answers) / self.took.as_secs_f64()
@@ -79,7 +86,7 @@ pub(crate) fn closed(
 
 async fn ask(mut connection: Connection, target: Target, answers: Rc<Cell<u32>>) {
     loop {
-        let status = connection.ask(&target.request).await.expect("an answer");
+        let status = connection.ask(&target.next()).await.expect("an answer");
         assert_eq!(status, 200, "{}", connection.answer());
         answers.set(answers.get() + 1);
     }

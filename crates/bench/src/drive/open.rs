@@ -35,7 +35,7 @@ pub(crate) fn open(target: &Target, rate: u32, length: Duration) -> Latencies {
                         .expect("a connection"),
                 };
                 let sent = Instant::now();
-                let status = connection.ask(&target.request).await.expect("an answer");
+                let status = connection.ask(&target.next()).await.expect("an answer");
                 if counts {
                     took.borrow_mut().push(sent.elapsed());
                 }

@@ -38,7 +38,7 @@ pub(crate) fn polls(targets: Vec<Target>, every: Duration, length: Duration) -> 
                 while Instant::now() < end {
                     ticks.tick().await;
                     let sent = Instant::now();
-                    let status = connection.ask(&target.request).await.expect("an answer");
+                    let status = connection.ask(&target.next()).await.expect("an answer");
                     took.borrow_mut().push(sent.elapsed());
                     assert_eq!(status, 200, "{}", connection.answer());
                 }
