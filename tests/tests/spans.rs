@@ -174,6 +174,25 @@ async fn a_refusal_of_evolinks_and_a_fault_of_ours_are_spans_that_failed() {
 }
 
 #[tokio::test]
+async fn a_call_that_the_store_failed_is_a_span_that_failed() {
+    let collector = Collector::start().await;
+    let mut rig = sending_to(&collector).on_redis().start().await;
+    submit(&rig, "before", "01", "https://receiver.example.com/").await;
+    let spans = collector.trace_with(TRACE, "store submit").await;
+    assert!(!named(&spans, "store submit").failed, "{spans:#?}");
+
+    rig.redis().kill();
+    let answer = rig.team.get("/v1/credits").await;
+    assert_eq!(answer.status, 503, "{answer:?}");
+    let trace = answer.header("traceparent").unwrap().to_owned();
+    let trace = trace.split('-').nth(1).unwrap();
+    let spans = collector.trace_with(trace, "GET /v1/credits").await;
+    let called = |span: &&SentSpan| span.name.starts_with("store ");
+    let call = spans.iter().find(called).expect("the store was called");
+    assert!(call.failed, "{spans:#?}");
+}
+
+#[tokio::test]
 async fn spans_that_wait_are_sent_at_the_end() {
     let collector = Collector::start().await;
     let mut rig = sending_to(&collector).start().await;

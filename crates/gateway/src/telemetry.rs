@@ -26,6 +26,7 @@ use opentelemetry_sdk::trace::{
 use crate::config::Telemetry;
 use collector::Collector;
 pub(crate) use span::new_id;
+pub(crate) use span::store_call;
 pub use span::{Kind, Span};
 
 /// How many finished spans may wait for the collector; more are dropped.
@@ -106,7 +107,6 @@ pub fn init(config: &Telemetry) -> Result<(), TelemetryError> {
         start: (SystemTime::UNIX_EPOCH + date, Instant::now()),
     };
     if SINK.set(sink).is_ok() {
-        evogate_store::observe::with(span::store_operation);
         tracing::info!(collector = endpoint.host_str(), "spans are sent");
     }
     Ok(())

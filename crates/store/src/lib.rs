@@ -19,7 +19,6 @@ pub mod examine;
 mod facts;
 pub mod lane;
 pub mod ledger;
-pub mod observe;
 pub mod observer;
 pub mod outbox;
 pub mod prospect;
@@ -38,7 +37,7 @@ pub use clock::{Clock, ManualClock, Random, SystemClock, SystemRandom};
 pub use command::{Submit, Submitted, TaskCommand, TaskOutcome};
 pub use durability::{Durability, Gap, GapKind};
 pub use error::{ImportError, StoreError, SubmitError, TenantError, TurnError};
-pub use observer::{OPERATIONS, Observer};
+pub use observer::{Call, OPERATIONS, Observer};
 pub use outbox::{Claimed, Claims, Cursor, DeliveryFilter, NextDue, Room};
 pub use prospect::Prospect;
 pub use record::{

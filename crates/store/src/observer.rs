@@ -1,4 +1,4 @@
-//! Who watches the store's calls: for metrics, which this crate knows nothing of.
+//! Who watches the store's calls: for metrics and spans, which this crate knows nothing of.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,11 +23,23 @@ operations! {
     timeline turn unbound usage users verify verify_tenant
 }
 
+/// A call of the store that has ended.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// The name of the engine that did it.
+    pub engine: &'static str,
+    /// Its place in [`OPERATIONS`].
+    pub operation: usize,
+    /// From the call to its answer.
+    pub took: Duration,
+    /// What failed, which is the store's own, never what the rules refused.
+    pub failure: Option<&'a StoreError>,
+}
+
 /// Hears of every call.
 pub trait Observer: Send + Sync {
-    /// A call ended that began so long ago; `operation` is its place in [`OPERATIONS`]. A failure is the store's
-    /// own, never what the rules refused.
-    fn called(&self, operation: usize, took: Duration, failure: Option<&StoreError>);
+    /// This call has ended, in the work that asked for it.
+    fn called(&self, call: &Call<'_>);
 }
 
 /// The observer of a store, if there is one.
@@ -53,13 +65,18 @@ impl Watched {
     /// It has ended so.
     pub(crate) fn end<T>(
         &self,
+        engine: &'static str,
         operation: usize,
         begun: Option<Instant>,
         answer: &Result<T, impl Failed>,
     ) {
         if let (Some(observer), Some(begun)) = (&self.0, begun) {
-            let failure = answer.as_ref().err().and_then(Failed::failure);
-            observer.called(operation, begun.elapsed(), failure);
+            observer.called(&Call {
+                engine,
+                operation,
+                took: begun.elapsed(),
+                failure: answer.as_ref().err().and_then(Failed::failure),
+            });
         }
     }
 }

@@ -28,7 +28,6 @@ use crate::embedded::Embedded;
 use crate::error::{ImportError, StoreError, SubmitError, TenantError, TurnError};
 use crate::ledger::export::Pages;
 use crate::ledger::{Line, TenantBooks};
-use crate::observe;
 use crate::observer::{self, Observer, Watched};
 use crate::outbox::{Claims, Cursor, DeliveryFilter, Room};
 use crate::prospect::Prospect;
@@ -111,13 +110,14 @@ enum Engine {
 macro_rules! on {
     ($self:ident . $method:ident ( $($argument:expr),* )) => {{
         const OPERATION: usize = observer::place(stringify!($method));
-        let (traced, begun) = (observe::begin(), $self.watched.begin());
+        let begun = $self.watched.begin();
         let answer = match &$self.engine {
             Engine::Embedded(engine) => engine.$method($($argument),*).await,
             Engine::Redis(engine) => engine.$method($($argument),*).await,
         };
-        observe::end(traced, $self.engine(), stringify!($method));
-        $self.watched.end(OPERATION, begun, &answer);
+        $self
+            .watched
+            .end($self.engine(), OPERATION, begun, &answer);
         answer
     }};
 }

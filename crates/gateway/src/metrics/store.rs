@@ -1,20 +1,22 @@
-//! The calls that the store takes: how long, and whether it failed.
+//! The calls that the store takes, as metrics and spans tell of them: how long, and whether it failed.
 
-use std::time::Duration;
-
-use evogate_store::{Observer, StoreError};
+use evogate_store::{Call, Observer};
 
 use super::names::{STORE_ERRORS, STORE_SECONDS};
+use crate::telemetry;
 
-/// Counts them.
+/// Counts them, and tells the trace that they are part of.
 #[derive(Debug)]
 pub struct Calls;
 
 impl Observer for Calls {
-    fn called(&self, operation: usize, took: Duration, failure: Option<&StoreError>) {
-        STORE_SECONDS.at(operation, |seconds| seconds.record(took.as_secs_f64()));
-        if let Some(failure) = failure {
+    fn called(&self, call: &Call<'_>) {
+        STORE_SECONDS.at(call.operation, |seconds| {
+            seconds.record(call.took.as_secs_f64());
+        });
+        if let Some(failure) = call.failure {
             STORE_ERRORS.one([failure.name()]);
         }
+        telemetry::store_call(call);
     }
 }

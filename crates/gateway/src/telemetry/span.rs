@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 use std::future::Future;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use evogate_models::TraceParent;
+use evogate_store::{Call, OPERATIONS};
 use opentelemetry::trace::{
     SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
 };
@@ -184,14 +185,16 @@ pub(crate) fn new_id() -> u64 {
     id
 }
 
-/// The store did something within a piece of work: a span without anything below it.
-pub(super) fn store_operation(engine: &'static str, operation: &'static str, took: Duration) {
+/// The store was called within a piece of work: a span without anything below it.
+pub(crate) fn store_call(call: &Call<'_>) {
     let mut span = Span::below("store", Kind::Client);
     if let Some(open) = &mut span.0 {
-        open.began = open.sink.now().checked_sub(took).unwrap_or(open.began);
+        let operation = OPERATIONS.get(call.operation).copied().unwrap_or_default();
+        open.began = open.sink.now().checked_sub(call.took).unwrap_or(open.began);
         open.name = format!("store {operation}").into();
+        open.failed = call.failure.is_some();
         open.attributes
-            .push(KeyValue::new("db.system.name", engine));
+            .push(KeyValue::new("db.system.name", call.engine));
         open.attributes
             .push(KeyValue::new("db.operation.name", operation));
     }
