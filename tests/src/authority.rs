@@ -94,6 +94,16 @@ impl Default for Authority {
 }
 
 impl Certificate {
+    /// Takes part in handshakes, and offers these protocols by ALPN.
+    pub(crate) fn speaking(&self, protocols: &[&str]) -> TlsAcceptor {
+        let mut config = ServerConfig::clone(&self.0);
+        config.alpn_protocols = protocols
+            .iter()
+            .map(|name| name.as_bytes().into())
+            .collect();
+        TlsAcceptor::from(Arc::new(config))
+    }
+
     /// What is heard on `listener`, by TLS.
     pub(crate) fn on(&self, listener: TcpListener) -> Encrypted {
         Encrypted {

@@ -90,6 +90,8 @@ pub struct Gateway {
     pub callbacks: Arc<Proxy>,
     /// The point at which it ends itself after its next start, once (the gateway's `failpoint.rs`).
     pub fail_point: Option<String>,
+    /// What its environment has beside the little that every process's has, from its next start on.
+    pub environment: BTreeMap<String, String>,
     folder: PathBuf,
     running: Option<Running>,
 }
@@ -115,6 +117,7 @@ impl Gateway {
             front: Proxy::start().await,
             callbacks,
             fail_point: None,
+            environment: BTreeMap::new(),
             folder: folder.to_owned(),
             running: None,
         };
@@ -229,7 +232,8 @@ impl Gateway {
         command
             .args(["serve", "--config"])
             .arg(&file)
-            .current_dir(&self.folder);
+            .current_dir(&self.folder)
+            .envs(&self.environment);
         if let Some(point) = self.fail_point.take() {
             require_fail_points();
             command.env("EVOGATE_FAIL_POINT", point);

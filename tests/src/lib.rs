@@ -8,6 +8,7 @@
 //! - [`Receiver`]: takes webhooks, and misbehaves when told to; by https with a certificate of an [`Authority`]
 //! - [`Collector`]: takes spans, and misbehaves when told to
 //! - [`Proxy`]: an address that stays while what is behind it comes and goes, and that cuts connections
+//! - [`Terminator`]: TLS in front of a server that speaks none
 //! - [`Balancer`]: a load balancer that leads to the gateways that are ready
 //! - [`redis`]: private Redis servers, Sentinel groups and Clusters, ended, paused and started again at will
 //! - [`assert_books`]: bill = spent + platform loss, nothing held, nothing submitted twice
@@ -30,6 +31,7 @@ mod proxy;
 mod receiver;
 mod rig;
 mod simulator;
+mod terminator;
 mod tools;
 mod wait;
 
@@ -51,6 +53,7 @@ pub use proxy::{Proxy, Way};
 pub use receiver::{Delivery, Manner, Receiver};
 pub use rig::{ADMIN_KEY, CALLBACKS_SECRET, EVOLINK_KEY, Rig, RigBuilder};
 pub use simulator::{Simulator, SimulatorProcess};
+pub use terminator::{Bound, Terminator};
 pub use tools::{clients_folder, node, npm_modules, python, python_tool, run_client};
 pub use wait::{until, until_within};
 
