@@ -43,6 +43,7 @@ pub async fn get(
         200 | 206 | 304 | 416 => {
             let headers = answered(file.headers());
             let to_the_end = reaches_end(status, file.headers());
+            let length = file.content_length();
             let place = principal.into_place();
             let given = move || {
                 drop(place);
@@ -50,7 +51,7 @@ pub async fn get(
                     reads::given(&gateway, &sight);
                 }
             };
-            let body = Body::from_stream(at_end(file.bytes_stream(), given));
+            let body = Body::from_stream(at_end(file.bytes_stream(), length, given));
             Ok((status, headers, body).into_response())
         }
         403 | 404 | 410 => Err(ApiError::result_expired()),
@@ -81,21 +82,32 @@ fn reaches_end(status: StatusCode, headers: &HeaderMap) -> bool {
     status == StatusCode::PARTIAL_CONTENT && last_and_length.is_some_and(ends)
 }
 
-/// The stream, and `done` once all of it was taken.
-fn at_end<T, E>(
+/// The stream, and `done` once all of it was taken: with its last byte, where its length is known, since the
+/// server does not ask for more then.
+fn at_end<T: AsRef<[u8]>, E>(
     stream: impl Stream<Item = Result<T, E>>,
+    length: Option<u64>,
     done: impl FnOnce(),
 ) -> impl Stream<Item = Result<T, E>> {
-    let end = futures::stream::once(async move {
-        done();
-        None
-    });
-    let mut broken = false;
+    let end = futures::stream::once(std::future::ready(None));
+    let (mut left, mut done, mut broken) = (length, Some(done), false);
     let whole = stream.map(Some).chain(end);
-    // After an error there is no end to speak of.
     let whole = whole.take_while(move |item| {
+        // After an error there is no end to speak of.
         let goes_on = !broken;
-        broken |= matches!(item, Some(Err(_)));
+        match item {
+            Some(Ok(piece)) => {
+                let piece = u64::try_from(piece.as_ref().len()).unwrap_or(u64::MAX);
+                left = left.map(|left| left.saturating_sub(piece));
+            }
+            Some(Err(_)) => broken = true,
+            None => left = Some(0),
+        }
+        if let (false, Some(0)) = (broken, left)
+            && let Some(done) = done.take()
+        {
+            done();
+        }
         std::future::ready(goes_on)
     });
     whole.filter_map(std::future::ready)
@@ -109,4 +121,43 @@ fn result(task: &Task) -> Result<String, ApiError> {
     let body = task.body.as_ref().ok_or_else(not_ready)?;
     let report = Report::parse(body.as_bytes()).map_err(|error| ApiError::internal(&error))?;
     report.results.into_iter().next().ok_or_else(not_ready)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::pin::pin;
+
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    type Piece = Result<&'static str, ()>;
+
+    /// After which of its pieces the stream is done; none when it never is. The server takes `taken` of it.
+    fn done_after(pieces: Vec<Piece>, length: Option<u64>, taken: usize) -> Option<usize> {
+        let done = Cell::new(false);
+        let stream = at_end(futures::stream::iter(pieces), length, || done.set(true));
+        let mut stream = pin!(stream);
+        (1..=taken).find(|_| {
+            let _ = stream.next().now_or_never();
+            done.get()
+        })
+    }
+
+    #[test]
+    fn a_stream_is_done_with_its_last_byte_and_without_a_length_at_its_end() {
+        let two = || vec![Ok("abc"), Ok("de")];
+        assert_eq!(done_after(two(), Some(5), 2), Some(2));
+        assert_eq!(done_after(two(), None, 2), None);
+        assert_eq!(done_after(two(), None, 3), Some(3));
+    }
+
+    #[test]
+    fn a_stream_that_breaks_or_that_nobody_takes_is_not_done() {
+        let broken = || vec![Ok("abc"), Err(()), Ok("de")];
+        assert_eq!(done_after(broken(), Some(5), 9), None);
+        assert_eq!(done_after(broken(), None, 9), None);
+        assert_eq!(done_after(vec![Ok("abc"), Ok("de")], Some(5), 1), None);
+    }
 }
