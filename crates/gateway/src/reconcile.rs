@@ -8,7 +8,6 @@ use evogate_models::catalogue::Model;
 use evogate_models::delivery::{Delivery, DeliveryState};
 use evogate_models::event::EventKind;
 use evogate_models::life::news::cancel_is_due;
-use evogate_models::life::results::is_awaited;
 use evogate_models::note::Why;
 use evogate_models::report::Report;
 use evogate_models::task::{State, Task};
@@ -22,7 +21,7 @@ use crate::context::Context;
 use crate::evolink::{CancelOutcome, Pace, ReadOutcome};
 use crate::failpoint;
 use crate::heal;
-use crate::metrics::{PRICE_RATIO, RESULTS_EXPIRING, TASKS_ENDED, TASKS_MISSING};
+use crate::metrics::{PRICE_RATIO, TASKS_ENDED, TASKS_MISSING};
 use crate::state::Gateway;
 
 /// How long a claim lasts: longer than a read, so that it is not lost while it is being worked on.
@@ -203,17 +202,7 @@ async fn results(gateway: &Gateway, task: &Task) {
             };
             let delivered = deliveries.iter().any(taken);
             let command = TaskCommand::Expiring { delivered };
-            let turned = gateway.store.turn(&task.tenant, &task.id, command).await;
-            match turned {
-                // Nothing is due any more, and nobody has them: the tenant was told now.
-                Ok(TaskOutcome { task, .. })
-                    if !delivered && task.due.is_none() && is_awaited(&task) =>
-                {
-                    RESULTS_EXPIRING.one([]);
-                }
-                Ok(_) => {}
-                Err(error) => tracing::warn!(task = %task.id, %error, "a turn failed"),
-            }
+            turn(gateway, task, command).await;
         }
         // It is claimed again when its lease ends.
         Err(error) => tracing::warn!(task = %task.id, %error, "deliveries can't be read"),

@@ -316,7 +316,7 @@ pub struct Task {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Timestamp>,
-    /// When the tenant's client was first given the results.
+    /// When the tenant was first known to have the results, or to know that they run out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fetched: Option<Timestamp>,
     /// The beginnings of the quota windows that its hold was taken in.

@@ -1,10 +1,11 @@
 //! What the whole store has, counted: for gauges that every replica shows alike.
 //!
-//! Nothing is counted when it is asked for: accounts keep their sums, and sorted sets their length and their
-//! first member. So a census costs as much as there are tenants, however many tasks there are.
+//! Next to nothing is counted when it is asked for: accounts keep their sums, and sorted sets their length and
+//! their first member. So a census costs as much as there are tenants, however many tasks there are.
 
 use evogate_models::account::Account;
 use evogate_models::journal::Posting;
+use evogate_models::life::results::RESULTS_KEPT;
 use evogate_models::task::{State, Task};
 use evogate_models::{Credits, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,9 @@ pub struct Census {
     pub oldest_delivery: Option<Timestamp>,
     /// Deliveries that were given up.
     pub dead: u64,
+    /// Completed tasks whose results run out with nobody who has them or knows
+    /// ([`evogate_models::life::results::run_out`]), and are not gone yet.
+    pub expiring: u64,
     /// What EvoLink bills beyond what the tenants paid, in micro-credits.
     pub platform_loss: i64,
 }
@@ -89,6 +93,11 @@ impl OpenTasks {
         }
         Self(sums)
     }
+}
+
+/// Results of tasks that ended later are not gone yet.
+pub(crate) fn gone_by(now: Timestamp) -> Timestamp {
+    now.plus(-RESULTS_KEPT)
 }
 
 /// What postings give back of holds.

@@ -176,6 +176,8 @@ metrics! {
             "The age of the oldest unfinished task; 0 without one.";
         OLDEST_UNKNOWN: Gauges<0> "evogate_oldest_unknown_task_seconds" "seconds" {}
             "The age of the oldest task of which nobody knows whether EvoLink has it; 0 without one.";
+        RESULTS_EXPIRING: Gauges<0> "evogate_results_expiring" "" {}
+            "Completed tasks whose results EvoLink deletes in less than four hours, and nobody has them or knows: no client read the task or its content, no receiver took the event of its end or `task.expiring`.";
         GRANTED_CREDITS: Gauges<1> "evogate_granted_credits" "credits" { tenant: TENANT }
             "What was granted, ever.";
         AVAILABLE_CREDITS: Gauges<1> "evogate_available_credits" "credits" { tenant: TENANT }
@@ -212,8 +214,6 @@ metrics! {
         TASK_READS: Counters<1> "evogate_task_reads_total" ""
             { source: Values::OneOf(&["cache", "store", "upstream"]) }
             "Clients' reads of a task, by where the answer came from.";
-        RESULTS_EXPIRING: Counters<0> "evogate_results_expiring_total" "" {}
-            "Finished tasks whose results EvoLink deletes soon, although no client has read them and no webhook brought them.";
     }
     "EvoLink" "" {
         UPSTREAM_REQUESTS: Counters<2> "evogate_upstream_requests_total" ""

@@ -11,8 +11,8 @@ use evogate_store::{Census, OpenTasks, TenantSums};
 use super::handle::{Gauges, Listed};
 use super::names::{
     AVAILABLE_CREDITS, CENSUS_TIME, GRANTED_CREDITS, HELD_CREDITS, OLDEST_UNFINISHED,
-    OLDEST_UNKNOWN, PLATFORM_LOSS, REFUNDED_CREDITS, SPENT_CREDITS, TASKS, TENANT_TASKS,
-    WEBHOOK_BACKLOG, WEBHOOK_DEAD_LETTERS, WEBHOOK_OLDEST,
+    OLDEST_UNKNOWN, PLATFORM_LOSS, REFUNDED_CREDITS, RESULTS_EXPIRING, SPENT_CREDITS, TASKS,
+    TENANT_TASKS, WEBHOOK_BACKLOG, WEBHOOK_DEAD_LETTERS, WEBHOOK_OLDEST,
 };
 use crate::state::Gateway;
 
@@ -62,6 +62,7 @@ fn show(census: &Census, now: Timestamp) {
     WEBHOOK_OLDEST.set([], age(census.oldest_delivery));
     WEBHOOK_BACKLOG.set([], count(census.deliveries));
     WEBHOOK_DEAD_LETTERS.set([], count(census.dead));
+    RESULTS_EXPIRING.set([], count(census.expiring));
     PLATFORM_LOSS.set([], micro(census.platform_loss));
 }
 

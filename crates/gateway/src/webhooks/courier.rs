@@ -6,7 +6,8 @@ use std::time::Duration;
 use evogate_models::Timestamp;
 use evogate_models::delivery::{Attempt, Delivery, DeliveryState, End};
 use evogate_models::event::{Event, Target};
-use evogate_store::{Claimed, Clock, Random, Store, StoreError};
+use evogate_models::life::results;
+use evogate_store::{Claimed, Clock, Random, Store, StoreError, TaskCommand, TurnError};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Method, Response};
 use tokio::time::{Instant, sleep, timeout};
@@ -118,6 +119,7 @@ impl Courier {
         let recorded = self.record(delivery, &attempt, end).await;
         if let Some(recorded) = &recorded {
             tell(recorded, &attempt, &end);
+            self.note_taken(event, recorded).await;
         }
         Report {
             good: end.is_good(),
@@ -223,6 +225,32 @@ impl Courier {
                     tracing::error!(%event, %error, "an attempt is not recorded: it comes again");
                     return None;
                 }
+            }
+        }
+    }
+
+    /// Whoever takes the event that results run out, or after that the one that brings them, ends the care for
+    /// them. Where that can't be noted they are counted among those that run out for some hours more.
+    async fn note_taken(&self, event: &Event, delivery: &Delivery) {
+        let Some(task) = &event.task else { return };
+        let late = results::taken_late(event.kind, event.at, self.store.now());
+        if !late || delivery.state != DeliveryState::Delivered {
+            return;
+        }
+        let mut waits = RECORD_AGAIN.into_iter();
+        loop {
+            let command = TaskCommand::Fetched;
+            match (
+                self.store.turn(&event.tenant, task, command).await,
+                waits.next(),
+            ) {
+                // One that has left needs no care.
+                (Ok(_) | Err(TurnError::NoTask), _) => return,
+                (Err(error), None) => {
+                    tracing::warn!(event = %event.id, %error, "that results were taken is not noted");
+                    return;
+                }
+                (Err(_), Some(wait)) => sleep(wait).await,
             }
         }
     }

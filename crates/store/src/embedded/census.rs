@@ -1,13 +1,14 @@
 //! A census, on one snapshot. The sums are kept beside the accounts, and the sets in tables of their own.
 
 use evogate_models::delivery::{Delivery, DeliveryState};
+use evogate_models::life::results::run_out;
 use evogate_models::task::Task;
 use evogate_models::{Credits, Timestamp};
 use redb::{ReadableTable, ReadableTableMetadata as _, Table};
 
 use super::Embedded;
 use super::table::{AccountRecord, Aged, LOSS_KEY, Write, decode, unavailable};
-use crate::census::{Census, OpenTasks, TenantSums};
+use crate::census::{Census, OpenTasks, TenantSums, gone_by};
 use crate::error::StoreError;
 
 /// The place of the state `unknown` in [`OpenTasks`].
@@ -15,13 +16,18 @@ const UNKNOWN: usize = 2;
 
 impl Embedded {
     pub(crate) async fn census(&self) -> Result<Census, StoreError> {
-        self.read_long(|tables| {
+        let gone = gone_by(self.now()).millis();
+        self.read_long(move |tables| {
+            let later = (gone.saturating_add(1), "", "", "")..;
+            let expiring = tables.expiring_tasks()?;
+            let expiring = expiring.range(later).map_err(unavailable)?.count();
             let mut census = Census {
                 oldest_unfinished: oldest(&tables.open_tasks()?)?,
                 oldest_unknown: oldest(&tables.unknown_tasks()?)?,
                 deliveries: tables.open_deliveries()?.len().map_err(unavailable)?,
                 oldest_delivery: oldest(&tables.open_deliveries()?)?,
                 dead: tables.dead_deliveries()?.len().map_err(unavailable)?,
+                expiring: u64::try_from(expiring).unwrap_or(u64::MAX),
                 ..Census::default()
             };
             let loss = tables.meta()?.get(LOSS_KEY).map_err(unavailable)?;
@@ -62,7 +68,7 @@ fn keep(
 }
 
 impl Write<'_> {
-    /// A task is among the unfinished, and among the unknown, as long as it is so.
+    /// A task is among the unfinished, the unknown, and those whose results run out, as long as it is so.
     pub(super) fn age_task(
         &mut self,
         before: Option<&Task>,
@@ -81,7 +87,17 @@ impl Write<'_> {
         if (was == Some(UNKNOWN)) != (is == Some(UNKNOWN)) {
             keep(&mut self.unknown_tasks, row, is == Some(UNKNOWN))?;
         }
+        if before.is_some_and(run_out) != run_out(task) {
+            self.keep_expiring(task, run_out(task))?;
+        }
         Ok(())
+    }
+
+    /// A task's results run out, or do no more.
+    pub(super) fn keep_expiring(&mut self, task: &Task, kept: bool) -> Result<(), StoreError> {
+        let ended = task.ended.unwrap_or(task.created).millis();
+        let row = (ended, task.tenant.as_str(), task.id.as_str(), "");
+        keep(&mut self.expiring_tasks, row, kept)
     }
 
     /// A delivery is among those still to be made or those given up, as long as it is so; `None`: it has left.

@@ -4,6 +4,7 @@
 use evogate_models::delivery::{Delivery, DeliveryState};
 use evogate_models::idempotency::{KeyRecord, RepeatRecord};
 use evogate_models::journal::{Entry, Opening};
+use evogate_models::life::results::run_out;
 use evogate_models::retention::Retention;
 use evogate_models::task::Task;
 use evogate_models::{TaskId, TenantId, Timestamp};
@@ -152,6 +153,9 @@ impl Write<'_> {
             self.due
                 .remove((due.millis(), tenant, id))
                 .map_err(unavailable)?;
+        }
+        if run_out(task) {
+            self.keep_expiring(task, false)?;
         }
         self.forget_events_of(&task.tenant, &task.id)?;
         if let Some(upstream) = &task.upstream {

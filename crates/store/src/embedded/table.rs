@@ -57,6 +57,8 @@ pub(super) const UNBOUND: TableDefinition<Owned, ()> = TableDefinition::new("unb
 pub(super) const OPEN_TASKS: TableDefinition<Aged, ()> = TableDefinition::new("open_tasks");
 /// Tasks whose submit has an unknown outcome, by age.
 pub(super) const UNKNOWN_TASKS: TableDefinition<Aged, ()> = TableDefinition::new("unknown_tasks");
+/// Tasks whose results run out, by their end.
+pub(super) const EXPIRING_TASKS: TableDefinition<Aged, ()> = TableDefinition::new("expiring_tasks");
 /// Deliveries that are still to be made, by the age of their events.
 pub(super) const OPEN_DELIVERIES: TableDefinition<Aged, ()> =
     TableDefinition::new("open_deliveries");
@@ -204,6 +206,7 @@ tables! {
     unbound: UNBOUND, Owned, ();
     open_tasks: OPEN_TASKS, Aged, ();
     unknown_tasks: UNKNOWN_TASKS, Aged, ();
+    expiring_tasks: EXPIRING_TASKS, Aged, ();
     open_deliveries: OPEN_DELIVERIES, Aged, ();
     dead_deliveries: DEAD_DELIVERIES, Aged, ();
     endpoints: ENDPOINTS, Owned, Bytes;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use evogate_models::Credits;
 use evogate_models::delivery::Queue;
 use evogate_models::event::Target;
+use evogate_models::life::results::run_out;
 use evogate_models::task::Task;
 use redis::Cmd;
 use serde_json::Value as Json;
@@ -17,7 +18,7 @@ use super::key::{Admins, Place, digest, importing, upstream};
 use super::pack::{
     Counted, encode, flags, number, or_none, pack, pack_queue, pack_usage, threshold,
 };
-use super::plan::{Arguments, UNKNOWN, letter, open_state};
+use super::plan::{Arguments, UNKNOWN, ended, letter, open_state};
 use super::reply::{maybe, number as int};
 use super::stored::{pack_lead, whole};
 use super::usage::pack_sums;
@@ -313,13 +314,19 @@ fn task(
     Ok(())
 }
 
-/// The sets in which a task is besides its tenant's: those of the due, and of the unfinished by age.
+/// The sets in which a task is besides its tenant's: those of the due, of the unfinished by age, and of those
+/// whose results run out. Whether they do is taken from the task, also where it comes from a version that did
+/// not note that a receiver had taken them: then it is counted for the hours until they are gone.
 fn due(batch: &mut Batch, place: Place<'_>, task: &Task) {
     let (open, created) = (open_state(task), task.created.millis().to_string());
     let sets = [(open != 0, "open"), (open == UNKNOWN, "unknown")];
     for (_, set) in sets.into_iter().filter(|(is_in, _)| *is_in) {
         let (set, created) = (place.shard.aged(set), created.clone().into_bytes());
         batch.put("ZADD", &[set, created, place.owner(&task.id)]);
+    }
+    if run_out(task) {
+        let (set, ended) = (place.shard.aged("expiring"), ended(task).to_string());
+        batch.put("ZADD", &[set, ended.into_bytes(), place.owner(&task.id)]);
     }
     let Some(due) = task.due else { return };
     let mut member = place.owner(&task.id);

@@ -82,7 +82,8 @@ impl Shard {
         self.key("due")
     }
 
-    /// What is looked at by its age: `open` and `unknown` tasks; deliveries that are `owed` or `dead`.
+    /// What is looked at by its age: `open` and `unknown` tasks, and by their end `expiring` ones;
+    /// deliveries that are `owed` or `dead`.
     pub(super) fn aged(self, set: &'static str) -> Vec<u8> {
         self.key(set)
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use evogate_models::delivery::Delivery;
 use evogate_models::event::{Event, EventKind};
 use evogate_models::journal::{Entry, Posting};
+use evogate_models::life::results::run_out;
 use evogate_models::life::{KeyFate, Turn};
 use evogate_models::task::Task;
 use evogate_models::view::{Shown, shown};
@@ -191,7 +192,7 @@ impl<'a> Plan<'a> {
     }
 
     /// In the order of the names in `lua/plan.lua`; keys that are not always there are put in their places.
-    fn numbers(&self, place: Place<'_>, call: &mut Arguments) -> [i64; 34] {
+    fn numbers(&self, place: Place<'_>, call: &mut Arguments) -> [i64; 35] {
         let task = self.task();
         let before = self.before.map(|before| &before.task);
         let was_open = before.is_some_and(|before| !before.state.is_ended());
@@ -248,6 +249,7 @@ impl<'a> Plan<'a> {
             before.map_or(0, open_state),
             open_state(task),
             given_back(&self.turn.postings).micro(),
+            runs_out(before, task),
         ]
     }
 
@@ -315,6 +317,20 @@ pub(super) fn open_state(task: &Task) -> i64 {
 
 /// The number of the state `unknown`.
 pub(super) const UNKNOWN: i64 = 3;
+
+/// When the task ended, where its results run out from this turn on; -1 where they do no more; 0 for no change.
+fn runs_out(before: Option<&Task>, task: &Task) -> i64 {
+    match (before.is_some_and(run_out), run_out(task)) {
+        (false, true) => ended(task),
+        (true, false) => -1,
+        _ => 0,
+    }
+}
+
+/// By what tasks whose results run out are in order.
+pub(super) fn ended(task: &Task) -> i64 {
+    task.ended.unwrap_or(task.created).millis()
+}
 
 fn outcome(task: &Task) -> i64 {
     match shown(task) {

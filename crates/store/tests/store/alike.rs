@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use evogate_models::Timestamp;
 use evogate_models::delivery::DeliveryState;
+use evogate_models::life::results;
 use evogate_models::task::{State, Task};
 use evogate_redis_kit::{Fsync, Options, Server};
 use evogate_store::dump::Dump;
@@ -159,7 +160,7 @@ impl Pair {
         let census = self.redis.census().await.unwrap();
         prop_assert_eq!(&self.embedded.store().census().await.unwrap(), &census);
         prop_assert_eq!(census.tenants.len(), meant.accounts.len());
-        prop_assert_eq!(&counted(&meant, &census), &census);
+        prop_assert_eq!(&counted(&meant, &census, now), &census);
         let verified = self.redis.verify().await.unwrap();
         prop_assert_eq!(self.embedded.store().verify().await.unwrap(), verified);
         for tenant in meant.tenants.keys() {
@@ -180,7 +181,7 @@ fn enough(places: usize) -> usize {
 
 /// A census, made by counting all that is kept. What was given back is taken from `known`: the entries that
 /// say it leave in time.
-fn counted(dump: &Dump, known: &Census) -> Census {
+fn counted(dump: &Dump, known: &Census, now: Timestamp) -> Census {
     let tenants = known.tenants.iter().map(|sums| {
         let own = |task: &&Task| task.tenant == sums.tenant;
         let in_state = |state: &str| {
@@ -202,6 +203,10 @@ fn counted(dump: &Dump, known: &Census) -> Census {
         let all = dump.deliveries.values();
         all.filter(move |delivery| delivery.state == state)
     };
+    let expiring = dump.tasks.values().filter(|task| {
+        let is_left = |ended: Timestamp| now < results::gone_at(ended);
+        results::run_out(task) && task.ended.is_some_and(is_left)
+    });
     Census {
         tenants: tenants.collect(),
         oldest_unfinished: oldest(|state| !state.is_ended()),
@@ -211,6 +216,7 @@ fn counted(dump: &Dump, known: &Census) -> Census {
             .map(|delivery| delivery.at)
             .min(),
         dead: deliveries(DeliveryState::Dead).count() as u64,
+        expiring: expiring.count() as u64,
         platform_loss: dump.platform_loss,
     }
 }

@@ -30,12 +30,12 @@ use crate::kit::{Place, admin, bind, demo, intent, news, tenant};
 const CASES: u32 = 30;
 const LENGTH: usize = 120;
 
-fn server() -> Server {
+pub(crate) fn server() -> Server {
     Server::with(Options::default().fsync(Fsync::NoAof))
 }
 
 /// An empty store on the server, in so many shards.
-async fn redis(server: &Server, shards: u16, clock: &Arc<ManualClock>) -> Store {
+pub(crate) async fn redis(server: &Server, shards: u16, clock: &Arc<ManualClock>) -> Store {
     let _: String = server.command(&["FLUSHALL"]);
     let options = LinkOptions::new(Duration::from_secs(5));
     let (url, clock) = (server.url().parse().unwrap(), Arc::clone(clock));
@@ -46,7 +46,7 @@ async fn redis(server: &Server, shards: u16, clock: &Arc<ManualClock>) -> Store 
 }
 
 /// What the store exports, as text.
-async fn exported(store: &Store) -> Vec<Vec<u8>> {
+pub(crate) async fn exported(store: &Store) -> Vec<Vec<u8>> {
     let (out, mut pages) = mpsc::channel(4);
     let read = async {
         let mut lines: Vec<Line> = Vec::new();
@@ -68,7 +68,7 @@ async fn exported(store: &Store) -> Vec<Vec<u8>> {
         .collect()
 }
 
-async fn import(store: &Store, lines: &[Vec<u8>]) -> Result<Imported, ImportError> {
+pub(crate) async fn import(store: &Store, lines: &[Vec<u8>]) -> Result<Imported, ImportError> {
     let mut importer = Importer::new(store.clone(), admin()).await?;
     for line in lines {
         importer.line(line).await?;

@@ -68,3 +68,35 @@ fn a_repeated_report_changes_nothing_of_what_is_due() {
     let turn = news::news(books.clone(), &repeat, at(2_000)).unwrap();
     assert_eq!(turn.books.task.due, books.task.due);
 }
+
+#[test]
+fn results_run_out_from_the_look_on_until_somebody_has_them_or_knows() {
+    let due = 1_000 + 20 * HOUR;
+    assert!(!results::run_out(&bound("10", "10").task));
+    assert!(!results::run_out(&completed().task), "nobody looked yet");
+    let claimed = claimed(completed(), due);
+    assert!(!results::run_out(&claimed.task), "somebody looks");
+    let turn = results::expiring(claimed.clone(), false, at(due)).unwrap();
+    assert!(results::run_out(&turn.books.task));
+    let again = results::expiring(turn.books, false, at(due + 1)).unwrap();
+    assert!(results::run_out(&again.books.task), "a second look is none");
+    let taken = results::fetched(again.books, at(due + 2)).books;
+    assert_eq!(taken.task.fetched, Some(at(due + 2)));
+    assert!(!results::run_out(&taken.task));
+    let delivered = results::expiring(claimed, true, at(due)).unwrap();
+    assert_eq!(delivered.books.task.fetched, Some(at(due)));
+    assert!(!results::run_out(&delivered.books.task));
+}
+
+#[test]
+fn an_event_that_is_taken_ends_the_care_for_results_where_no_look_sees_it() {
+    let (ended, look) = (at(1_000), at(1_000 + 20 * HOUR));
+    assert_eq!(results::expiring_at(ended), look);
+    let late = |kind, now| results::taken_late(kind, ended, now);
+    assert!(!late(EventKind::TaskCompleted, at(1_000 + 19 * HOUR)));
+    // A clock that is fast may have looked before.
+    assert!(late(EventKind::TaskCompleted, look.plus(-60_000)));
+    assert!(late(EventKind::TaskCompleted, look));
+    assert!(results::taken_late(EventKind::TaskExpiring, look, look));
+    assert!(!late(EventKind::CreditsLow, look));
+}

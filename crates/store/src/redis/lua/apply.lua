@@ -133,6 +133,12 @@ if was_open ~= 3 and is_open == 3 then
 elseif was_open == 3 and is_open ~= 3 then
   call('ZREM', at .. 'unknown', ARGV[4])
 end
+-- Its results begin to run out (a time: when it ended), or do no more (-1).
+if runs_out > 0 then
+  call('ZADD', at .. 'expiring', runs_out, ARGV[4])
+elseif runs_out ~= 0 then
+  call('ZREM', at .. 'expiring', ARGV[4])
+end
 if expected == -1 then call('ZADD', KEYS[first + 1], string.sub(name, 1, 10), string.sub(name, 11)) end
 -- 1 leads to nothing any more, 2 leads to the task until then: if it leads to this task.
 if lead_fate ~= 0 and (lead_fate == 3 or (read[lead] and string.sub(read[lead], 7) == name)) then

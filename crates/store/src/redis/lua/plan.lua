@@ -16,8 +16,8 @@
 local now, valid_for, expected, operation, due, letter, letter_before, in_flight, loss, day_start, week_start,
   month_start, submitted, outcome, charged, lead_fate, lead_until, created, user_is_new, shard, endpoints,
   remember, event_at, lead, owner, user_place, key_place, sums, first, audited, told, was_open, is_open,
-  given_back =
-  unpack_numbers('<i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8', ARGV[1])
+  given_back, runs_out =
+  unpack_numbers('<i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8', ARGV[1])
 local name = string.sub(ARGV[4], -18)
 local read = call('MGET', unpack(KEYS, 1, first - 1))
 local packed, record = read[1], read[2]

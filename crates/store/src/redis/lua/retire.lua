@@ -26,6 +26,7 @@ call('SET', KEYS[1], packed_account(account))
 call('DEL', KEYS[2])
 call('ZREM', KEYS[3], string.sub(ARGV[3], 11))
 call('ZREM', KEYS[9], ARGV[4] .. 'b', ARGV[4] .. 'u')
+call('ZREM', at .. 'expiring', ARGV[4])
 for n = 5, #ARGV do forget_event(at, tenant, ARGV[n], events[n]) end
 for _, key in ipairs({KEYS[4], KEYS[5]}) do
   local known = key ~= KEYS[6] and call('GET', key)
