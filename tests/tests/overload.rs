@@ -150,6 +150,19 @@ fn is_amplified(asked: usize, called: usize) -> bool {
     called * 10 > asked * 11 + 10 * (10 + 20)
 }
 
+/// The calls that were made again for this reason.
+async fn retries(rig: &Rig, reason: &str) -> usize {
+    let name = "evogate_upstream_retries_total";
+    let count = rig.gateway.metric(name, &[reason]).await;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a count"
+    )]
+    let count = count as usize;
+    count
+}
+
 #[tokio::test]
 async fn an_evolink_that_is_busy_gets_hardly_more_calls_than_clients_cause() {
     const ASKED: usize = 300;
@@ -168,6 +181,8 @@ async fn an_evolink_that_is_busy_gets_hardly_more_calls_than_clients_cause() {
     }
     let called = rig.sim.requests("create").await.len();
     assert!(called > ASKED, "some are tried again");
+    let again = retries(&rig, "busy").await;
+    assert_eq!(again, called - ASKED, "each is counted");
     assert!(
         !is_amplified(ASKED, called),
         "{called} calls for {ASKED} requests"
@@ -217,6 +232,10 @@ async fn an_evolink_that_fails_everything_gets_hardly_more_calls_than_clients_ca
         .as_array()
         .map_or(0, Vec::len);
     let called = after - before;
+    assert!(
+        retries(&rig, "failing").await > 0,
+        "workers ask on, within the budget"
+    );
     assert!(
         !is_amplified(asked, called),
         "{called} calls for {asked} requests"

@@ -40,7 +40,7 @@ pub use examine::Examined;
 pub use lists::{Account, ListEntry, ListPage, Pot};
 pub use outcome::{CancelOutcome, Failure, ReadOutcome, SubmitOutcome};
 pub use pace::Pace;
-pub use retries::Retries;
+pub use retries::{Again, Retries};
 
 pub(crate) use wait::Wait;
 

@@ -14,7 +14,7 @@ use evogate_store::{StoreError, TaskCommand};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::evolink::{Failure, ListEntry, Pace, ReadOutcome, SubmitCall, SubmitOutcome};
+use crate::evolink::{Again, Failure, ListEntry, Pace, ReadOutcome, SubmitCall, SubmitOutcome};
 use crate::reconcile::turn;
 use crate::state::Gateway;
 use crate::submit::SEND_WITHIN;
@@ -146,7 +146,7 @@ async fn repeat(gateway: &Gateway, task: &Task, body: String) -> bool {
     let Ok(_share) = gateway.shares.take(&task.tenant).await else {
         return false;
     };
-    if !gateway.evolink.retries().spend() {
+    if !gateway.evolink.retries().spend(Again::Unknown) {
         return false;
     }
     let call = SubmitCall {

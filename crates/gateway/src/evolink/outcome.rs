@@ -101,7 +101,7 @@ impl SubmitOutcome {
         }
     }
 
-    pub(crate) fn label(&self) -> (&'static str, &str) {
+    pub(super) fn label(&self) -> (&'static str, &str) {
         match self {
             Self::Accepted(_) => ("accepted", ""),
             Self::NotSent { why } => ("not_sent", why),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use governor::{DefaultDirectRateLimiter, Quota};
 use tokio::sync::Notify;
 
-use super::EvoLink;
+use super::{Again, EvoLink};
 use crate::background::Background;
 use crate::config;
 
@@ -66,7 +66,7 @@ impl Pace {
             let answering = &self.evolink.0.answering;
             loop {
                 let again = answering.again.notified();
-                if !answering.is_failing() || self.evolink.retries().spend() {
+                if !answering.is_failing() || self.evolink.retries().spend(Again::Failing) {
                     return;
                 }
                 tokio::select! {

@@ -8,7 +8,7 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::metrics::{RETRIES_DENIED, RETRY_BUDGET};
+use crate::metrics::{RETRIES_DENIED, RETRY_BUDGET, UPSTREAM_RETRIES};
 
 /// A call, in hundredths.
 const CALL: i64 = 100;
@@ -18,6 +18,31 @@ const RESERVE: i64 = 10 * CALL;
 const MOST: i64 = 100 * CALL;
 /// A call of the reserve comes back in this time.
 const REFILL: Duration = Duration::from_secs(6);
+
+/// Why a call is repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// EvoLink was busy when it got a submit.
+    Busy,
+    /// A submit surely did not reach EvoLink.
+    NotSent,
+    /// What became of a submit is not known; it is sent under the same idempotency key.
+    Unknown,
+    /// EvoLink answers no reads, so that each call of a worker is one more try.
+    Failing,
+}
+
+impl Again {
+    /// As metrics show it.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::NotSent => "not_sent",
+            Self::Unknown => "unknown",
+            Self::Failing => "failing",
+        }
+    }
+}
 
 /// See the module.
 #[derive(Debug)]
@@ -44,15 +69,16 @@ impl Retries {
         self.add(self.percent, MOST);
     }
 
-    /// May a call be repeated? Then it is paid for.
-    pub fn spend(&self) -> bool {
+    /// May a call be repeated? Then it is paid for, and counted.
+    pub fn spend(&self, why: Again) -> bool {
         self.refill(self.began.elapsed());
         let pay = |saved: i64| (saved >= CALL).then(|| saved.saturating_sub(CALL));
         let paid = self
             .saved
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, pay);
-        if paid.is_err() {
-            RETRIES_DENIED.one([]);
+        match paid {
+            Ok(_) => UPSTREAM_RETRIES.one([why.as_str()]),
+            Err(_) => RETRIES_DENIED.one([]),
         }
         paid.is_ok()
     }
@@ -90,7 +116,7 @@ mod tests {
     use super::*;
 
     fn spend_all(retries: &Retries) -> usize {
-        std::iter::from_fn(|| retries.spend().then_some(())).count()
+        std::iter::from_fn(|| retries.spend(Again::Busy).then_some(())).count()
     }
 
     #[test]
@@ -110,7 +136,7 @@ mod tests {
             let (mut caused, mut repeated) = (0, 0);
             for spends in steps {
                 if spends {
-                    repeated += usize::from(retries.spend());
+                    repeated += usize::from(retries.spend(Again::Failing));
                 } else {
                     caused += 1;
                     retries.earn();

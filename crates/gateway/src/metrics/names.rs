@@ -133,7 +133,7 @@ metrics! {
     "Requests" "Of every listener." {
         REQUESTS: Counters<3> "evogate_http_requests_total" ""
             { route: Values::Any("the route's template, or `unmatched`"), method: Values::OneOf(&METHODS), status: Values::OneOf(&STATUS_CLASSES) }
-            "Requests that were answered.";
+            "Requests that were answered, without those that found no place: of `evogate_http_requests_shed_total` only `bodies` and `tenant` are among them.";
         REQUEST_SECONDS: Histograms<3>(SECONDS) "evogate_http_request_seconds" "seconds"
             { route: Values::Any("the route's template, or `unmatched`"), method: Values::OneOf(&METHODS), status: Values::OneOf(&STATUS_CLASSES) }
             "From a request's head to its answer's head.";
@@ -222,13 +222,13 @@ metrics! {
         UPSTREAM_SECONDS: Histograms<1>(AFAR) "evogate_upstream_request_seconds" "seconds"
             { operation: OPERATIONS }
             "How long those calls took.";
-        UPSTREAM_RETRIES: Counters<2> "evogate_upstream_retries_total" ""
-            { operation: Values::OneOf(&["submit"]), reason: Values::OneOf(&["busy", "not_sent", "too_late"]) }
-            "Calls that were made again: EvoLink said that it was busy, the first call surely did not reach it, or was not made in time. Nothing else is made again.";
+        UPSTREAM_RETRIES: Counters<1> "evogate_upstream_retries_total" ""
+            { reason: Values::OneOf(&["busy", "not_sent", "unknown", "failing"]) }
+            "Calls that the budget below paid for, since they repeat one. A submit: EvoLink was busy (`busy`), it surely did not get the first one (`not_sent`), or the outcome is unknown and the idempotency key is sent again (`unknown`). `failing`: a worker's call while EvoLink answers no reads.";
         RETRY_BUDGET: Gauges<0> "evogate_upstream_retry_budget" "" {}
-            "Calls that may still be made again: each call that a client caused earns a part of one.";
+            "Calls that may still be made again: each call that a client caused earns a part of one (`evolink.retry_percent`), and up to 10 come back by themselves.";
         RETRIES_DENIED: Counters<0> "evogate_upstream_retries_denied_total" "" {}
-            "Calls that were not made again, or not yet, because that budget was used up.";
+            "How often a call was not made again, or not yet, because that budget was used up. A worker that waits for it asks every second.";
         UPSTREAM_IN_FLIGHT: Gauges<0> "evogate_upstream_submits_in_flight" "" {}
             "Submits that have a share of EvoLink: they are under way there, or about to be sent.";
         SHARE_REFUSALS: Counters<1> "evogate_upstream_share_refusals_total" ""

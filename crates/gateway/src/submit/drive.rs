@@ -18,9 +18,9 @@ use super::{Answer, LEASE, NOT_ANSWERING, SEND_WITHIN, count, log_store, seconds
 use crate::background::Background;
 use crate::breaker::Permit;
 use crate::error::ApiError;
-use crate::evolink::{ReadOutcome, SubmitCall, SubmitOutcome};
+use crate::evolink::{Again, ReadOutcome, SubmitCall, SubmitOutcome};
 use crate::failpoint;
-use crate::metrics::{ACCOUNT_REFUSALS, RESERVED_TOO_FAR, UPSTREAM_RETRIES};
+use crate::metrics::{ACCOUNT_REFUSALS, RESERVED_TOO_FAR};
 use crate::state::Gateway;
 
 /// How often a submit that surely did not reach EvoLink is sent.
@@ -64,7 +64,6 @@ impl Drive<'_> {
             if let Some(permit) = permit.take() {
                 judge(permit, &outcome);
             }
-            let reason = outcome.label().0;
             if let Some(answer) = self.settle(&task, outcome, found, &mut tries).await {
                 return answer;
             }
@@ -78,10 +77,7 @@ impl Drive<'_> {
             }
             // Nothing is sent on an old promise: the hold's `not_after` begins anew.
             match self.renew(&task, fence).await {
-                Ok(renewed) => {
-                    task = renewed;
-                    UPSTREAM_RETRIES.one(["submit", reason]);
-                }
+                Ok(renewed) => task = renewed,
                 Err(TurnError::Life(_)) => return self.as_it_stands(&task).await,
                 Err(error) => {
                     tracing::error!(task = %task.id, %error, "a submit could not be renewed");
@@ -110,12 +106,13 @@ impl Drive<'_> {
                 tries.busy += 1;
                 let answer_by = task.created.after(self.gateway.config.submit.answer_within);
                 let until = self.gateway.store.now().after(wait);
-                let again = tries.busy <= TRIES_BUSY && until < answer_by && self.may_repeat();
+                let again =
+                    tries.busy <= TRIES_BUSY && until < answer_by && self.may_repeat(Again::Busy);
                 self.busy(task, task.fence, refusal, until, again).await
             }
             SubmitOutcome::NotSent { why } => {
                 tries.unsent += 1;
-                let again = tries.unsent < TRIES_UNSENT && self.may_repeat();
+                let again = tries.unsent < TRIES_UNSENT && self.may_repeat(Again::NotSent);
                 self.unsent(task, why, again).await
             }
             SubmitOutcome::TooLate => {
@@ -126,8 +123,8 @@ impl Drive<'_> {
     }
 
     /// May one more call be made for this submit?
-    fn may_repeat(&self) -> bool {
-        self.gateway.evolink.retries().spend()
+    fn may_repeat(&self, why: Again) -> bool {
+        self.gateway.evolink.retries().spend(why)
     }
 
     /// One call, with the lease renewed while it takes.
