@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evogate_models::Timestamp;
-use evogate_models::delivery::DeliveryState;
+use evogate_models::delivery::{Delivery, DeliveryState};
 use evogate_models::life::results;
 use evogate_models::task::{State, Task};
 use evogate_redis_kit::{Fsync, Options, Server};
@@ -101,6 +101,13 @@ impl Pair {
             Answer::Claimed(mut tasks) => {
                 tasks.sort_by(|a, b| (a.due, &a.tenant, &a.id).cmp(&(b.due, &b.tenant, &b.id)));
                 Answer::Claimed(tasks)
+            }
+            Answer::Deliveries(mut claims) if self.shards > 1 => {
+                claims.deliveries.sort_by_key(|claimed| {
+                    let Delivery { event, target, .. } = &claimed.delivery;
+                    format!("{event} {target:?}")
+                });
+                Answer::Deliveries(claims)
             }
             other => other,
         };
