@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use evogate_tests::{Caller, Gateway, Tenant};
 use http::Method;
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
 /// How one request went.
 #[derive(Debug, Clone)]
@@ -97,6 +98,23 @@ pub(crate) async fn steady(
         number += 1;
     }
     under_way.join_all().await
+}
+
+/// One request every `every`, but none before the last one is answered, until `over`.
+pub(crate) async fn one_by_one(
+    tenant: &Tenant,
+    what: Ask,
+    every: Duration,
+    over: Instant,
+) -> Vec<Done> {
+    let mut done = Vec::new();
+    let mut tick = tokio::time::interval(every);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while Instant::now() < over {
+        tick.tick().await;
+        done.push(ask(tenant, what, done.len()).await);
+    }
+    done
 }
 
 /// The time within which so many hundredths were answered, in milliseconds.

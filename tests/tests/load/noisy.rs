@@ -6,7 +6,7 @@ use evogate_tests::{Rig, Tenant, assert_books_within};
 use futures::future::join_all;
 use serde_json::json;
 
-use super::clients::{Ask, Done, broken, count, quantile, steady};
+use super::clients::{Ask, Done, broken, count, one_by_one, quantile, steady};
 use super::set;
 
 /// Beside a noisy tenant that sends `times` as much, the quiet ones' requests and its own.
@@ -17,11 +17,21 @@ struct Seen {
     noise: Vec<Done>,
 }
 
+/// How a quiet tenant sends its submits.
+#[derive(Clone, Copy)]
+enum Quiet {
+    /// At their time, whatever became of the one before: what time each takes can be judged.
+    Steadily,
+    /// One after the other: it never wants more than one place, however slow the machine is.
+    OneByOne,
+}
+
 /// Ten tenants, each with a submit and some reads a second, and one more with `times` as many of both.
 async fn beside(
     rig: &Rig,
     tenants: &[Tenant],
     times: u32,
+    submits: Quiet,
     every: Duration,
     length: Duration,
 ) -> Seen {
@@ -31,7 +41,12 @@ async fn beside(
         let tenant = tenant.clone();
         async move { steady(&tenant, ask, every, over).await }
     };
-    let submits = join_all(quiet.iter().map(|tenant| of(tenant, Ask::Submit, every)));
+    let submits = join_all(quiet.iter().map(|tenant| async move {
+        match submits {
+            Quiet::Steadily => steady(tenant, Ask::Submit, every, over).await,
+            Quiet::OneByOne => one_by_one(tenant, Ask::Submit, every, over).await,
+        }
+    }));
     let reads = join_all(quiet.iter().map(|tenant| of(tenant, Ask::Read, every / 4)));
     let noise = async {
         let submits = of(loud, Ask::Submit, every / times);
@@ -54,7 +69,7 @@ async fn beside(
     }
 }
 
-async fn noisy(quiet: usize, every: Duration, length: Duration) -> Vec<Seen> {
+async fn noisy(quiet: usize, submits: Quiet, every: Duration, length: Duration) -> Vec<Seen> {
     let rig = Rig::builder()
         .sim_argument("--instant")
         .without_callbacks()
@@ -73,9 +88,9 @@ async fn noisy(quiet: usize, every: Duration, length: Duration) -> Vec<Seen> {
         tenants.push(tenant.at(&rig.gateway.direct_url()));
     }
     // Connections are made and everybody is known.
-    beside(&rig, &tenants, 1, every, Duration::from_secs(1)).await;
-    let once = beside(&rig, &tenants, 1, every, length).await;
-    let often = beside(&rig, &tenants, 100, every, length).await;
+    beside(&rig, &tenants, 1, submits, every, Duration::from_secs(1)).await;
+    let once = beside(&rig, &tenants, 1, submits, every, length).await;
+    let often = beside(&rig, &tenants, 100, submits, every, length).await;
     rig.sim.behave().await;
     assert_books_within(Duration::from_mins(3), &rig.admin, &rig.sim).await;
     vec![once, often]
@@ -99,7 +114,8 @@ fn report(seen: &[Seen]) -> (f64, f64) {
         );
         for done in [&run.submits, &run.reads] {
             assert_eq!(broken(done), Vec::<&str>::new());
-            assert_eq!(count(done, 200), done.len(), "no quiet one is refused");
+            let refused: Vec<_> = done.iter().filter(|done| !done.is(200)).take(5).collect();
+            assert!(refused.is_empty(), "no quiet one is refused: {refused:?}");
         }
         p99.push((submits, reads));
     }
@@ -117,7 +133,8 @@ fn report(seen: &[Seen]) -> (f64, f64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn quiet_tenants_are_never_refused_beside_a_noisy_one() {
     let quiet = set("EVOGATE_LOAD_QUIET", 4);
-    report(&noisy(quiet, Duration::from_secs(1), Duration::from_secs(4)).await);
+    let every = Duration::from_secs(1);
+    report(&noisy(quiet, Quiet::OneByOne, every, Duration::from_secs(4)).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,7 +143,8 @@ async fn quiet_tenants_hardly_notice_a_noisy_one() {
     let quiet = set("EVOGATE_LOAD_QUIET", 10);
     let length = set("EVOGATE_LOAD_SECONDS", 20);
     let length = Duration::from_secs(u64::try_from(length).expect("so long"));
-    let (submits, reads) = report(&noisy(quiet, Duration::from_millis(500), length).await);
+    let every = Duration::from_millis(500);
+    let (submits, reads) = report(&noisy(quiet, Quiet::Steadily, every, length).await);
     assert!(submits <= 1.2, "submits: {submits}");
     assert!(reads <= 1.2, "reads: {reads}");
 }

@@ -7,6 +7,8 @@ use evogate_models::TenantId;
 
 /// So long after it last asked a tenant is still there, and its part is kept for it.
 const THERE: Duration = Duration::from_secs(30);
+/// So often those are forgotten who are not there any more.
+const TIDY: Duration = Duration::from_secs(1);
 /// So long after it was refused a tenant is expected to come again.
 const COMES_AGAIN: Duration = Duration::from_secs(5);
 /// What is above a tenant's share becomes free soon.
@@ -117,13 +119,9 @@ pub(super) struct Book {
     tidied: Instant,
 }
 
-/// What the other tenants are owed, from the view of one.
+/// Who else wants the rate, from the view of one tenant.
 #[derive(Debug, Default)]
-struct Owed {
-    /// How many tenants there are, this one too.
-    tenants: u32,
-    /// Places that the others are about to want.
-    places: u32,
+struct Rivals {
     /// Others that get less of the rate than this one.
     slower: u32,
     /// Does one of those wait for it?
@@ -201,25 +199,18 @@ impl Book {
     }
 
     fn judge(&mut self, tenant: &TenantId, now: Instant, window: u64) -> Result<(), No> {
+        let tenants = u32::try_from(self.accounts.len())
+            .unwrap_or(u32::MAX)
+            .max(1);
         let Some(own) = self.accounts.get_mut(tenant) else {
             return Ok(());
         };
         own.roll(window);
         let (in_flight, granted) = (own.in_flight, own.granted());
-        // While there is plenty, nobody is asked about the others.
-        let plenty = self.in_flight < self.limit / 2
-            && self
-                .rate
-                .as_ref()
-                .is_none_or(|rate| rate.tokens >= (rate.burst / 2.0).max(1.0));
-        if plenty {
-            return Ok(());
-        }
-        let owed = self.owed(tenant, granted, now, window);
-        let share = (self.limit / owed.tenants.max(1)).max(1);
+        let share = (self.limit / tenants).max(1);
+        let free = self.limit.saturating_sub(self.in_flight);
         let below_share = in_flight < share;
-        let wanted = if below_share { 0 } else { owed.places };
-        if self.in_flight.saturating_add(wanted) >= self.limit {
+        if free == 0 || (!below_share && self.is_kept(free, share, tenant, now, window)) {
             return Err(No {
                 of_rate: false,
                 below_share,
@@ -229,16 +220,22 @@ impl Book {
         let Some(rate) = &self.rate else {
             return Ok(());
         };
-        let fair =
-            rate.per_second * self.judged(now).as_secs_f64() / f64::from(owed.tenants.max(1));
+        // While there is plenty, nobody is asked about the others.
+        if rate.tokens >= (rate.burst / 2.0).max(1.0) {
+            return Ok(());
+        }
+        let fair = rate.per_second * self.judged(now).as_secs_f64() / f64::from(tenants);
         let below_share = f64::from(granted) < fair.max(1.0);
-        let kept = if below_share {
-            0.0
+        let rivals = if below_share {
+            Rivals::default()
         } else {
-            f64::from(owed.slower).min(rate.burst - 1.0)
+            self.rivals(tenant, granted, now, window)
         };
-        let needed = 1.0 + kept;
-        if rate.tokens < needed || (!below_share && owed.one_waits) {
+        let Some(rate) = &self.rate else {
+            return Ok(());
+        };
+        let needed = 1.0 + f64::from(rivals.slower).min(rate.burst - 1.0);
+        if rate.tokens < needed || rivals.one_waits {
             return Err(No {
                 of_rate: true,
                 below_share,
@@ -248,35 +245,48 @@ impl Book {
         Ok(())
     }
 
-    fn owed(&mut self, tenant: &TenantId, granted: u32, now: Instant, window: u64) -> Owed {
-        let there = |account: &Account| account.is_there(now);
-        let count = self.accounts.values().filter(|other| there(other)).count();
-        let tenants = u32::try_from(count).unwrap_or(u32::MAX).max(1);
-        let share = (self.limit / tenants).max(1);
-        let mut owed = Owed {
-            tenants,
-            ..Owed::default()
-        };
+    /// Are all the places that are free kept for other tenants, which are about to want them? Of each as many
+    /// as it had lately, or was refused, up to its share.
+    fn is_kept(
+        &mut self,
+        free: u32,
+        share: u32,
+        tenant: &TenantId,
+        now: Instant,
+        window: u64,
+    ) -> bool {
+        let mut left = free;
         for (id, other) in &mut self.accounts {
-            if id == tenant || !there(other) {
+            if id == tenant {
                 continue;
             }
             other.roll(window);
             let [peak, before] = other.peak;
-            let wants = other.wants(now);
             let wanted = peak
                 .max(before)
-                .max(other.in_flight.saturating_add(wants))
+                .max(other.in_flight.saturating_add(other.wants(now)))
                 .min(share);
-            owed.places = owed
-                .places
-                .saturating_add(wanted.saturating_sub(other.in_flight));
-            if other.granted() < granted {
-                owed.slower = owed.slower.saturating_add(1);
-                owed.one_waits |= wants > 0;
+            left = left.saturating_sub(wanted.saturating_sub(other.in_flight));
+            if left == 0 {
+                return true;
             }
         }
-        owed
+        false
+    }
+
+    fn rivals(&mut self, tenant: &TenantId, granted: u32, now: Instant, window: u64) -> Rivals {
+        let mut rivals = Rivals::default();
+        for (id, other) in &mut self.accounts {
+            if id == tenant {
+                continue;
+            }
+            other.roll(window);
+            if other.granted() < granted {
+                rivals.slower = rivals.slower.saturating_add(1);
+                rivals.one_waits |= other.wants(now) > 0;
+            }
+        }
+        rivals
     }
 
     /// The span that what was granted is judged by: the window of now as far as it is over, and the one before.
@@ -298,7 +308,7 @@ impl Book {
 
     /// Forgets who is not there any more.
     fn tidy(&mut self, now: Instant) {
-        if now.saturating_duration_since(self.tidied) >= THERE {
+        if now.saturating_duration_since(self.tidied) >= TIDY {
             self.tidied = now;
             self.accounts.retain(|_, account| account.is_there(now));
         }
@@ -447,6 +457,39 @@ mod tests {
     }
 
     proptest! {
+        /// However greedy one is, and whenever it asks: a quiet tenant finds as many places as it had at once in
+        /// the last half minute, if that is no more than its share.
+        #[test]
+        fn a_quiet_tenants_places_are_always_free(
+            had in prop::collection::vec(0_u32..4, 1..8),
+            spare in 0_u32..8,
+            steps in prop::collection::vec((0_usize..8, 0_u32..4, 0_u64..200), 1..100),
+        ) {
+            let names: Vec<String> = (0..had.len()).map(|n| format!("quiet-{n}")).collect();
+            // So many that even the share of the one that had most is enough for what it had.
+            let most = had.iter().copied().max().unwrap_or_default().max(1);
+            let tenants = u32::try_from(had.len()).unwrap() + 1;
+            let mut scene = Scene::new(most * tenants + spare, None);
+            for (name, had) in names.iter().zip(&had) {
+                for _ in 0..*had {
+                    prop_assert!(scene.take(name));
+                }
+                scene.give_back(name, *had);
+            }
+            for (who, given_back, wait) in steps {
+                scene.greedy("noisy");
+                let (name, had) = (&names[who % had.len()], had[who % had.len()]);
+                for _ in 0..had {
+                    prop_assert!(scene.take(name), "{name} beside {}", scene.has("noisy"));
+                }
+                scene.greedy("noisy");
+                scene.wait(wait);
+                scene.give_back(name, had);
+                let given_back = given_back.min(scene.has("noisy"));
+                scene.give_back("noisy", given_back);
+            }
+        }
+
         /// Whatever tenants do: no more than the limit is out, what is out is who has it, and a tenant that is
         /// below its share gets what is free.
         #[test]
