@@ -44,10 +44,11 @@ async fn the_compose_file_and_the_manifests_fit_their_schemas_and_the_gateway_ta
         .arg(clients_folder().join("deploy.py"))
         .arg(workspace());
     let environments = &run_client(script).await[0];
-    // A public address that stands for the one that is left empty.
     let mut compose = environments["compose"].clone();
-    compose["EVOGATE__PUBLIC_URL"] = "https://evogate-callbacks.example.com".into();
-    assert_good(&check(&[], &compose).await);
+    for public_url in ["", "https://evogate-callbacks.example.com"] {
+        compose["EVOGATE__PUBLIC_URL"] = public_url.into();
+        assert_good(&check(&[], &compose).await);
+    }
     let file = workspace().join("deploy/kubernetes/evogate.toml");
     let arguments = ["--config", file.to_str().unwrap()];
     assert_good(&check(&arguments, &environments["kubernetes"]).await);
