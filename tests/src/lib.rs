@@ -7,6 +7,7 @@
 //! - [`Simulator`]: faults by rule, the journal of what it was asked, its account
 //! - [`Receiver`]: takes webhooks, and misbehaves when told to; by https with a certificate of an [`Authority`]
 //! - [`Collector`]: takes spans, and misbehaves when told to
+//! - [`Provider`]: an identity provider with keys, or without
 //! - [`Proxy`]: an address that stays while what is behind it comes and goes, and that cuts connections
 //! - [`Terminator`]: TLS in front of a server that speaks none
 //! - [`Balancer`]: a load balancer that leads to the gateways that are ready
@@ -27,6 +28,7 @@ mod credits;
 mod dev;
 mod gateway;
 mod process;
+mod provider;
 mod proxy;
 mod receiver;
 mod rig;
@@ -49,6 +51,7 @@ pub use dev::Dev;
 pub use evogate_redis_kit as redis;
 pub use gateway::{Gateway, Settings};
 pub use process::Process;
+pub use provider::Provider;
 pub use proxy::{Proxy, Way};
 pub use receiver::{Delivery, Manner, Receiver};
 pub use rig::{ADMIN_KEY, CALLBACKS_SECRET, EVOLINK_KEY, Rig, RigBuilder};

@@ -1,9 +1,11 @@
-//! `evogate doctor`: each of its checks, well and not well, against real gateways and stores.
+//! `evogate doctor`: each of its checks, well and not well, against real gateways, stores and others.
 
+use std::process::Output;
 use std::time::Duration;
 
 use evogate_tests::redis::{Fsync, Options, Server};
-use evogate_tests::{Process, Rig, Settings, assert_books, binary};
+use evogate_tests::{Collector, Process, Provider, Rig, Settings, assert_books, binary};
+use http::StatusCode;
 use serde_json::{Value, json};
 
 /// What it said: its exit code, and its findings.
@@ -34,23 +36,48 @@ impl Said {
     }
 }
 
-/// Runs it with these settings, in the folder of the rig.
-async fn doctor(rig: &Rig, settings: &Settings) -> Said {
+/// Runs it with these settings and variables, in the folder of the rig.
+async fn run(
+    rig: &Rig,
+    settings: &Settings,
+    variables: &[(&str, &str)],
+    arguments: &[&str],
+) -> Output {
     let file = rig.folder().join("doctor.toml");
     std::fs::write(&file, settings.toml()).unwrap();
     let mut command = Process::command(&binary("evogate"));
-    command.args(["doctor", "--json", "--config"]).arg(&file);
-    command.current_dir(rig.folder());
+    command.args(["doctor", "--config"]).arg(&file);
+    command.args(arguments).current_dir(rig.folder());
+    command.envs(variables.iter().copied());
     let output = tokio::process::Command::from(command)
         .kill_on_drop(true)
         .output();
     let output = tokio::time::timeout(Duration::from_mins(1), output).await;
-    let output = output.expect("it ends").unwrap();
+    output.expect("it ends").unwrap()
+}
+
+/// What it says to programs.
+async fn doctor(rig: &Rig, settings: &Settings) -> Said {
+    doctor_among(rig, settings, &[]).await
+}
+
+/// The same with these variables.
+async fn doctor_among(rig: &Rig, settings: &Settings, variables: &[(&str, &str)]) -> Said {
+    let output = run(rig, settings, variables, &["--json"]).await;
     let report: Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|why| panic!("{why}: {}", String::from_utf8_lossy(&output.stdout)));
     let code = output.status.code();
     assert_eq!(report["well"], code == Some(0), "{report:#}");
     Said { code, report }
+}
+
+/// What it says to people: its exit code, all of it, and the row of one check.
+async fn shown(rig: &Rig, settings: &Settings, check: &str) -> (Option<i32>, String, String) {
+    let output = run(rig, settings, &[], &[]).await;
+    let table = String::from_utf8(output.stdout).unwrap();
+    let row = table.lines().find(|line| line.starts_with(check));
+    let row = row.unwrap_or_else(|| panic!("{table}")).to_owned();
+    (output.status.code(), table, row)
 }
 
 /// The settings of the rig's gateway, as it runs.
@@ -103,6 +130,7 @@ async fn a_gateway_that_runs_well_is_well() {
     let (found, _) = said.is("callbacks", "ok");
     assert!(found.contains("public_url reached"), "{found}");
     said.is("identity", "off");
+    said.is("otlp", "off");
     // Nothing was generated, and nothing is left of it.
     assert_eq!(rig.sim.requests("create").await.len(), 0);
     assert_books(&rig.admin, &rig.sim).await;
@@ -111,22 +139,9 @@ async fn a_gateway_that_runs_well_is_well() {
 #[tokio::test]
 async fn people_get_a_table_with_what_to_do() {
     let rig = Rig::start().await;
-    let file = rig.folder().join("doctor.toml");
-    std::fs::write(&file, but(&rig, "evolink.api_key", "sk-not-the-key").toml()).unwrap();
-    let mut command = Process::command(&binary("evogate"));
-    command
-        .args(["doctor", "--config"])
-        .arg(&file)
-        .current_dir(rig.folder());
-    let output = tokio::process::Command::from(command)
-        .kill_on_drop(true)
-        .output();
-    let output = tokio::time::timeout(Duration::from_mins(1), output).await;
-    let output = output.expect("it ends").unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let table = String::from_utf8(output.stdout).unwrap();
-    let row = table.lines().find(|line| line.starts_with("evolink"));
-    let row = row.unwrap_or_else(|| panic!("{table}"));
+    let refused = but(&rig, "evolink.api_key", "sk-not-the-key");
+    let (code, table, row) = shown(&rig, &refused, "evolink").await;
+    assert_eq!(code, Some(1));
     for word in ["bad", "HTTP 401", "evolink.api_key"] {
         assert!(row.contains(word), "{row}");
     }
@@ -380,7 +395,153 @@ async fn an_identity_provider_is_asked_for_its_keys() {
     doctor(&rig, &issuer("jwks_file", file, "ES256"))
         .await
         .is("identity:corp", "ok");
-    let nobody = issuer("jwks_url", "http://127.0.0.1:9/jwks", "RS256");
-    let (found, _) = doctor(&rig, &nobody).await.is("identity:corp", "bad");
-    assert!(found.contains("can't be had"), "{found}");
+    std::fs::write(file, "no keys").unwrap();
+    let (found, _) = doctor(&rig, &issuer("jwks_file", file, "ES256"))
+        .await
+        .is("settings", "bad");
+    assert!(found.contains("jwks_file"), "{found}");
+}
+
+#[tokio::test]
+async fn keys_are_fetched_from_an_identity_provider_and_looked_at() {
+    let rig = Rig::start().await;
+    let issuer = |keys: &str, at: String, algorithm: &str| {
+        let issuer = json!([{
+            "name": "corp", "issuer": Provider::ISSUER, "audience": "evogate",
+            "algorithms": [algorithm], keys: at, "tenant_claim": "team",
+        }]);
+        but(&rig, "auth.issuers", issuer)
+    };
+    let keys = json!({ "keys": [{
+        "kty": "EC", "crv": "P-256", "kid": "1", "alg": "ES256",
+        "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+    }] });
+    let good = Provider::with(keys.to_string()).await;
+    for (keys, at) in [("jwks_url", good.jwks()), ("discovery", good.discovery())] {
+        let settings = issuer(keys, at, "ES256");
+        let said = doctor(&rig, &settings).await;
+        assert_eq!(said.code, Some(0), "{said:#?}");
+        let (found, _) = said.is("identity:corp", "ok");
+        assert!(found.contains("1 usable"), "{found}");
+        let (code, _, row) = shown(&rig, &settings, "identity:corp").await;
+        assert_eq!(code, Some(0));
+        assert!(row.contains(&found), "{row}");
+    }
+
+    let empty = Provider::with("{\"keys\": []}").await;
+    let page = Provider::with("<html>Sign in</html>").await;
+    let broken = Provider::that_fails(StatusCode::INTERNAL_SERVER_ERROR).await;
+    let nobody = "http://127.0.0.1:9".to_owned();
+    for (keys, at, algorithm, what, remedy) in [
+        (
+            "jwks_url",
+            good.jwks(),
+            "RS256",
+            "no key for RS256",
+            "`algorithms`",
+        ),
+        (
+            "jwks_url",
+            empty.jwks(),
+            "ES256",
+            "no key for ES256",
+            "`algorithms`",
+        ),
+        (
+            "jwks_url",
+            page.jwks(),
+            "ES256",
+            "not a JWK set",
+            "`jwks_url`",
+        ),
+        ("jwks_url", broken.jwks(), "ES256", "500", "`jwks_url`"),
+        ("jwks_url", good.old_jwks(), "ES256", "308", "`jwks_url`"),
+        ("jwks_url", nobody.clone(), "ES256", "refused", "`jwks_url`"),
+        ("discovery", nobody, "ES256", "refused", "`discovery`"),
+    ] {
+        let settings = issuer(keys, at, algorithm);
+        let said = doctor(&rig, &settings).await;
+        assert_eq!(said.code, Some(1), "{said:#?}");
+        let (found, to_do) = said.is("identity:corp", "bad");
+        assert!(
+            found.contains(what) && to_do.contains(remedy),
+            "{found}: {to_do}"
+        );
+        let (code, _, row) = shown(&rig, &settings, "identity:corp").await;
+        assert_eq!(code, Some(1));
+        for word in ["bad", what, remedy] {
+            assert!(row.contains(word), "{row}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_collector_is_asked_whether_it_takes_spans() {
+    let rig = Rig::start().await;
+    let collector = Collector::start().await;
+    let at = |url: String| {
+        let mut settings = but(&rig, "telemetry.otlp_endpoint", url);
+        settings.set("telemetry.otlp_headers", "x-key=the-collectors-key");
+        settings
+    };
+    let settings = at(collector.url());
+    let said = doctor(&rig, &settings).await;
+    assert_eq!(said.code, Some(0), "{said:#?}");
+    said.is("otlp", "ok");
+    let (code, _, row) = shown(&rig, &settings, "otlp").await;
+    assert_eq!(code, Some(0));
+    assert!(row.contains("takes spans"), "{row}");
+    // It got a batch without spans each time, and the key.
+    assert_eq!((collector.batches(), collector.spans().len()), (2, 0));
+    let headers = collector.headers();
+    assert_eq!(headers.len(), 2);
+    assert!(
+        headers
+            .iter()
+            .all(|sent| sent["x-key"] == "the-collectors-key")
+    );
+
+    // OpenTelemetry's own variables are heeded like in a gateway: below the settings.
+    let variables = [(
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "x-key=another,x-team=video%20lab",
+    )];
+    doctor_among(&rig, &settings, &variables)
+        .await
+        .is("otlp", "ok");
+    let sent = &collector.headers()[2];
+    assert_eq!(sent["x-key"], "the-collectors-key");
+    assert_eq!(sent["x-team"], "video lab");
+
+    let fails = Collector::start().await;
+    fails.fail();
+    for (url, what, remedy) in [
+        (fails.url(), "HTTP 503", "log"),
+        (
+            format!("{}/otlp", collector.url()),
+            "HTTP 404",
+            "before /v1/traces",
+        ),
+        ("http://127.0.0.1:9".to_owned(), "refused", "4318"),
+    ] {
+        let settings = at(url);
+        let said = doctor(&rig, &settings).await;
+        assert_eq!(said.code, Some(1), "{said:#?}");
+        let (found, to_do) = said.is("otlp", "bad");
+        assert!(
+            found.contains(what) && to_do.contains(remedy),
+            "{found}: {to_do}"
+        );
+        let (code, table, row) = shown(&rig, &settings, "otlp").await;
+        assert_eq!(code, Some(1));
+        for word in ["bad", what, remedy] {
+            assert!(row.contains(word), "{row}");
+        }
+        assert!(!table.contains("the-collectors-key"), "{table}");
+    }
+
+    let hangs = Collector::start().await;
+    hangs.hang();
+    let (found, _) = doctor(&rig, &at(hangs.url())).await.is("otlp", "bad");
+    assert!(found.contains("in time"), "it gives up: {found}");
 }

@@ -6,6 +6,7 @@ mod callbacks;
 mod disk;
 mod evolink;
 mod identity;
+mod otlp;
 mod settings;
 mod store;
 
@@ -88,7 +89,7 @@ impl Finding {
 
 /// Everything that was found, in an order that does not change.
 pub async fn examine(config: &Config, warnings: &[Warning]) -> Vec<Finding> {
-    let checks: [(&str, BoxFuture<'_, Vec<Finding>>); 6] = [
+    let checks: [(&str, BoxFuture<'_, Vec<Finding>>); 7] = [
         (
             "settings",
             async { settings::examine(config, warnings) }.boxed(),
@@ -98,6 +99,7 @@ pub async fn examine(config: &Config, warnings: &[Warning]) -> Vec<Finding> {
         ("evolink", evolink::examine(config).boxed()),
         ("callbacks", callbacks::examine(config).boxed()),
         ("identity", identity::examine(config).boxed()),
+        ("otlp", otlp::examine(config).boxed()),
     ];
     let checks = checks.map(|(name, check)| bounded(name, check, LIMIT));
     join_all(checks).await.concat()

@@ -14,17 +14,21 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 
 use evogate_store::{Clock as _, SystemClock};
+use http::StatusCode;
 use opentelemetry::{InstrumentationScope, KeyValue};
+use opentelemetry_http::HttpClient;
 use opentelemetry_otlp::{
-    ExporterBuildError, Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
+    ExporterBuildError, Protocol, RetryPolicy, SpanExporter, WithExportConfig as _,
+    WithHttpConfig as _,
 };
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{
-    BatchConfigBuilder, BatchSpanProcessor, SpanData, SpanProcessor as _,
+    BatchConfigBuilder, BatchSpanProcessor, SpanData, SpanExporter as _, SpanProcessor as _,
 };
+use url::Url;
 
 use crate::config::Telemetry;
-use collector::Collector;
+use collector::{Asked, Collector};
 pub(crate) use span::new_id;
 pub(crate) use span::store_call;
 pub use span::{Kind, Span};
@@ -78,14 +82,11 @@ pub fn init(config: &Telemetry) -> Result<(), TelemetryError> {
     let Some(endpoint) = &config.otlp_endpoint else {
         return Ok(());
     };
-    let exporter = SpanExporter::builder()
-        .with_http()
-        .with_http_client(Collector::new(endpoint)?)
-        .with_protocol(Protocol::HttpBinary)
-        .with_endpoint(endpoint.as_str())
-        .with_headers(config.headers().collect())
-        .with_timeout(EXPORT)
-        .build()?;
+    let exporter = exporter(
+        Collector::new(config)?,
+        endpoint,
+        RetryPolicy::recommended(),
+    )?;
     let batches = BatchConfigBuilder::default()
         .with_max_queue_size(QUEUE)
         .with_scheduled_delay(DELAY)
@@ -110,6 +111,38 @@ pub fn init(config: &Telemetry) -> Result<(), TelemetryError> {
         tracing::info!(collector = endpoint.host_str(), "spans are sent");
     }
     Ok(())
+}
+
+fn exporter(
+    client: impl HttpClient + 'static,
+    endpoint: &Url,
+    retries: RetryPolicy,
+) -> Result<SpanExporter, ExporterBuildError> {
+    SpanExporter::builder()
+        .with_http()
+        .with_http_client(client)
+        .with_protocol(Protocol::HttpBinary)
+        .with_endpoint(endpoint.as_str())
+        .with_timeout(EXPORT)
+        .with_retry_policy(retries)
+        .build()
+}
+
+/// What the collector says to a batch without spans: a status, or why there is none. None where no collector is
+/// configured.
+pub async fn ask(config: &Telemetry) -> Option<Result<StatusCode, String>> {
+    let endpoint = config.otlp_endpoint.as_ref()?;
+    Some(try_to_ask(config, endpoint).await)
+}
+
+async fn try_to_ask(config: &Telemetry, endpoint: &Url) -> Result<StatusCode, String> {
+    let shown = |error: TelemetryError| error.to_string();
+    let (asked, answer) = Asked::new(config).map_err(|error| shown(error.into()))?;
+    let exporter = exporter(asked, endpoint, RetryPolicy::disabled());
+    let exporter = exporter.map_err(|error| shown(error.into()))?;
+    let ended = exporter.export(Vec::new()).await;
+    let answer = answer.get().cloned();
+    answer.unwrap_or_else(|| Err(format!("{ended:?}")))
 }
 
 /// Is a new trace with this (random) id to be recorded?

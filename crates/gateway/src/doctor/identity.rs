@@ -4,7 +4,7 @@ use futures::future::join_all;
 
 use super::Finding;
 use crate::auth::jwks::usable_keys;
-use crate::config::{Config, Issuer};
+use crate::config::{Config, Issuer, KeysFrom};
 
 pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     let issuers = &config.auth.issuers;
@@ -29,16 +29,27 @@ async fn one(issuer: &Issuer) -> Finding {
         Ok(0) => Finding::bad(
             &check,
             format!("it has no key for {algorithms}"),
-            "set `algorithms` of this issuer to what the provider signs with",
+            "set `algorithms` of this issuer to what the provider signs with, and see whether these are the keys that \
+             it signs tokens with",
         ),
         Ok(keys) => Finding::ok(
             &check,
-            format!("it has {keys} usable keys for {algorithms}"),
+            format!("its keys can be had; {keys} usable for {algorithms}"),
         ),
         Err(why) => Finding::bad(
             &check,
             format!("its keys can't be had: {why}"),
-            "see whether the address or the file is right, and whether this machine can reach it",
+            match &issuer.keys {
+                KeysFrom::Discovery(_) => {
+                    "see whether `discovery` of this issuer is right, and whether this machine may call it and what \
+                     it names: a firewall, CA certificates; no proxy is used"
+                }
+                // A file was read with the settings, and a secret is one of them.
+                KeysFrom::Jwks(_) | KeysFrom::File(_) | KeysFrom::Secret(_) => {
+                    "see whether `jwks_url` of this issuer is right, and whether this machine may call it: a \
+                     firewall, CA certificates; no proxy is used"
+                }
+            },
         ),
     }
 }

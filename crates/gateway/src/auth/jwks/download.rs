@@ -8,6 +8,8 @@ use reqwest::Client;
 use reqwest::redirect::Policy;
 use url::Url;
 
+use crate::webhooks::guard::explain;
+
 /// The longest that one document may take.
 const TOTAL: Duration = Duration::from_secs(5);
 /// The longest that connecting may take.
@@ -39,7 +41,7 @@ impl Downloads {
 
     /// The document at `url`. The reason of a failure shows no URL.
     pub(super) async fn get(&self, url: Url) -> Result<Bytes, String> {
-        let shown = |error: reqwest::Error| error.without_url().to_string();
+        let shown = |error: reqwest::Error| explain(&error.without_url());
         let mut response = self.0.get(url).send().await.map_err(shown)?;
         let status = response.status();
         if !status.is_success() {
