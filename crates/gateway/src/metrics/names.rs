@@ -141,8 +141,8 @@ metrics! {
             { listener: Values::OneOf(&["api", "callbacks", "ops"]) }
             "Connections that are open.";
         CONNECTIONS_CUT: Counters<2> "evogate_http_connections_cut_total" ""
-            { listener: Values::OneOf(&["api", "callbacks", "ops"]), reason: Values::OneOf(&["head_timeout", "idle_timeout", "write_timeout", "drain_timeout"]) }
-            "Connections that were cut: the head of a request did not come, the client did not go when it was told to, it took nothing of its answer, or it was still there at the end of the drain.";
+            { listener: Values::OneOf(&["api", "callbacks", "ops"]), reason: Values::OneOf(&["head_timeout", "idle_timeout", "write_timeout", "drain_timeout", "malformed", "flood"]) }
+            "Connections that were cut: the head of a request did not come, the client did not go when it was told to, it took nothing of its answer, it was still there at the end of the drain, what it sent was not HTTP (`malformed`: HTTP/1.1 gets a bare 400, 414 or 431 before), or it was one of HTTP/2's known floods.";
         REQUESTS_IN_FLIGHT: Gauges<1> "evogate_http_requests_in_flight" ""
             { kind: Values::OneOf(&["read", "submit", "download", "callback", "admin"]) }
             "Requests of the api and callbacks listeners that are under way; each kind has a limit of its own.";

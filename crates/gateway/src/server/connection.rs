@@ -101,11 +101,32 @@ where
             Event::Over(Ok(())) => return,
             Event::Over(Err(error)) => {
                 let error: Box<dyn Error + Send + Sync> = error.into();
-                tracing::debug!(%error, "a connection ended badly");
+                tracing::debug!(listener = door.name, %error, "a connection ended badly");
+                if let Some(why) = fault(error.as_ref()) {
+                    cut(door, why);
+                }
                 return;
             }
             Event::Look => {}
         }
+    }
+}
+
+/// What a client did that HTTP does not allow, if that is why its connection ended. It was answered, if at all,
+/// before anything here saw a request.
+fn fault(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    let error = error.downcast_ref::<hyper::Error>()?;
+    if error.is_parse() {
+        return Some("malformed");
+    }
+    let error = error.source()?.downcast_ref::<h2::Error>()?;
+    // One that came from the client is its own way to go.
+    if !(error.is_go_away() && error.is_library()) {
+        return None;
+    }
+    match error.reason() {
+        Some(h2::Reason::ENHANCE_YOUR_CALM) => Some("flood"),
+        _ => Some("malformed"),
     }
 }
 
