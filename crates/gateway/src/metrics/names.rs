@@ -297,7 +297,7 @@ metrics! {
         DRAIN_PHASE: Gauges<0> "evogate_drain_phase" "" {}
             "How far this replica is on its way out: 0 serving, 1 leaving (not ready, and serving), 2 closing, 3 ended.";
         EVENT_LOOP_LAG: Histograms<0>(LATE) "evogate_event_loop_lag_seconds" "seconds" {}
-            "How late a task runs that is due, sampled four times a second: what every request waits beside its own work.";
+            "How late a task runs that is due, sampled by the gateway itself, four times a second on each thread that serves clients and once among the workers': what every request waits beside its own work. One or two milliseconds are the timer's own.";
         EVENT_LOOP_BUSY: Counters<0> "evogate_event_loop_busy_seconds_total" "seconds" {}
             "How long the event loop's threads were at work, all together.";
         EVENT_LOOP_THREADS: Gauges<0> "evogate_event_loop_threads" "" {}
