@@ -16,8 +16,9 @@ const PRICE: &str = "17.784";
 async fn two_replicas() -> Rig {
     Rig::builder()
         .replicas(2)
-        // A small machine is slow under so many at once, which is no fault of EvoLink's.
+        // A small machine is slow under so many at once, which is no fault of EvoLink's or Redis's.
         .set("submit.breaker_unanswered", 2000)
+        .set("store.timeout", "10s")
         .start()
         .await
 }
