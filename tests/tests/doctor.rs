@@ -80,6 +80,23 @@ async fn shown(rig: &Rig, settings: &Settings, check: &str) -> (Option<i32>, Str
     (output.status.code(), table, row)
 }
 
+/// Programs and people are told that this check is bad, what was found and what to do. Answers the table.
+async fn is_bad(rig: &Rig, settings: &Settings, check: &str, what: &str, remedy: &str) -> String {
+    let said = doctor(rig, settings).await;
+    assert_eq!(said.code, Some(1), "{said:#?}");
+    let (found, to_do) = said.is(check, "bad");
+    assert!(
+        found.contains(what) && to_do.contains(remedy),
+        "{found}: {to_do}"
+    );
+    let (code, table, row) = shown(rig, settings, check).await;
+    assert_eq!(code, Some(1));
+    for word in ["bad", what, remedy] {
+        assert!(row.contains(word), "{row}");
+    }
+    table
+}
+
 /// The settings of the rig's gateway, as it runs.
 fn settings(rig: &Rig) -> Settings {
     let mut settings = rig.gateway.settings.clone();
@@ -460,18 +477,7 @@ async fn keys_are_fetched_from_an_identity_provider_and_looked_at() {
         ("discovery", nobody, "ES256", "refused", "`discovery`"),
     ] {
         let settings = issuer(keys, at, algorithm);
-        let said = doctor(&rig, &settings).await;
-        assert_eq!(said.code, Some(1), "{said:#?}");
-        let (found, to_do) = said.is("identity:corp", "bad");
-        assert!(
-            found.contains(what) && to_do.contains(remedy),
-            "{found}: {to_do}"
-        );
-        let (code, _, row) = shown(&rig, &settings, "identity:corp").await;
-        assert_eq!(code, Some(1));
-        for word in ["bad", what, remedy] {
-            assert!(row.contains(word), "{row}");
-        }
+        is_bad(&rig, &settings, "identity:corp", what, remedy).await;
     }
 }
 
@@ -524,19 +530,7 @@ async fn a_collector_is_asked_whether_it_takes_spans() {
         ),
         ("http://127.0.0.1:9".to_owned(), "refused", "4318"),
     ] {
-        let settings = at(url);
-        let said = doctor(&rig, &settings).await;
-        assert_eq!(said.code, Some(1), "{said:#?}");
-        let (found, to_do) = said.is("otlp", "bad");
-        assert!(
-            found.contains(what) && to_do.contains(remedy),
-            "{found}: {to_do}"
-        );
-        let (code, table, row) = shown(&rig, &settings, "otlp").await;
-        assert_eq!(code, Some(1));
-        for word in ["bad", what, remedy] {
-            assert!(row.contains(word), "{row}");
-        }
+        let table = is_bad(&rig, &at(url), "otlp", what, remedy).await;
         assert!(!table.contains("the-collectors-key"), "{table}");
     }
 

@@ -81,6 +81,15 @@ impl Account {
         }
     }
 
+    /// How many places more it is about to want: what it had lately, or was refused, up to its share.
+    fn awaited(&self, share: u32, now: Instant) -> u32 {
+        let [peak, before] = self.peak;
+        peak.max(before)
+            .max(self.in_flight.saturating_add(self.wants(now)))
+            .min(share)
+            .saturating_sub(self.in_flight)
+    }
+
     fn granted(&self) -> u32 {
         let [now, before] = self.granted;
         now.saturating_add(before)
@@ -117,15 +126,6 @@ pub(super) struct Book {
     began: Instant,
     accounts: HashMap<TenantId, Account>,
     tidied: Instant,
-}
-
-/// Who else wants the rate, from the view of one tenant.
-#[derive(Debug, Default)]
-struct Rivals {
-    /// Others that get less of the rate than this one.
-    slower: u32,
-    /// Does one of those wait for it?
-    one_waits: bool,
 }
 
 impl Book {
@@ -217,6 +217,7 @@ impl Book {
                 wait: SOON,
             });
         }
+        let judged = self.judged(now);
         let Some(rate) = &self.rate else {
             return Ok(());
         };
@@ -224,18 +225,20 @@ impl Book {
         if rate.tokens >= (rate.burst / 2.0).max(1.0) {
             return Ok(());
         }
-        let fair = rate.per_second * self.judged(now).as_secs_f64() / f64::from(tenants);
+        let fair = rate.per_second * judged.as_secs_f64() / f64::from(tenants);
         let below_share = f64::from(granted) < fair.max(1.0);
-        let rivals = if below_share {
-            Rivals::default()
-        } else {
-            self.rivals(tenant, granted, now, window)
-        };
-        let Some(rate) = &self.rate else {
-            return Ok(());
-        };
-        let needed = 1.0 + f64::from(rivals.slower).min(rate.burst - 1.0);
-        if rate.tokens < needed || rivals.one_waits {
+        // Others that get less of the rate, and whether one of those waits for it.
+        let (mut slower, mut one_waits) = (0_u32, false);
+        if !below_share {
+            let rivals = others(&mut self.accounts, tenant, window)
+                .filter(|other| other.granted() < granted);
+            for other in rivals {
+                slower = slower.saturating_add(1);
+                one_waits |= other.wants(now) > 0;
+            }
+        }
+        let needed = 1.0 + f64::from(slower).min(rate.burst - 1.0);
+        if rate.tokens < needed || one_waits {
             return Err(No {
                 of_rate: true,
                 below_share,
@@ -245,8 +248,7 @@ impl Book {
         Ok(())
     }
 
-    /// Are all the places that are free kept for other tenants, which are about to want them? Of each as many
-    /// as it had lately, or was refused, up to its share.
+    /// Are all the places that are free kept for other tenants, which are about to want them?
     fn is_kept(
         &mut self,
         free: u32,
@@ -256,37 +258,10 @@ impl Book {
         window: u64,
     ) -> bool {
         let mut left = free;
-        for (id, other) in &mut self.accounts {
-            if id == tenant {
-                continue;
-            }
-            other.roll(window);
-            let [peak, before] = other.peak;
-            let wanted = peak
-                .max(before)
-                .max(other.in_flight.saturating_add(other.wants(now)))
-                .min(share);
-            left = left.saturating_sub(wanted.saturating_sub(other.in_flight));
-            if left == 0 {
-                return true;
-            }
-        }
-        false
-    }
-
-    fn rivals(&mut self, tenant: &TenantId, granted: u32, now: Instant, window: u64) -> Rivals {
-        let mut rivals = Rivals::default();
-        for (id, other) in &mut self.accounts {
-            if id == tenant {
-                continue;
-            }
-            other.roll(window);
-            if other.granted() < granted {
-                rivals.slower = rivals.slower.saturating_add(1);
-                rivals.one_waits |= other.wants(now) > 0;
-            }
-        }
-        rivals
+        others(&mut self.accounts, tenant, window).any(|other| {
+            left = left.saturating_sub(other.awaited(share, now));
+            left == 0
+        })
     }
 
     /// The span that what was granted is judged by: the window of now as far as it is over, and the one before.
@@ -313,6 +288,19 @@ impl Book {
             self.accounts.retain(|_, account| account.is_there(now));
         }
     }
+}
+
+/// All but this tenant's, in the window of now.
+fn others<'a>(
+    accounts: &'a mut HashMap<TenantId, Account>,
+    tenant: &'a TenantId,
+    window: u64,
+) -> impl Iterator<Item = &'a Account> {
+    let others = accounts.iter_mut().filter(move |(id, _)| *id != tenant);
+    others.map(move |(_, other)| {
+        other.roll(window);
+        &*other
+    })
 }
 
 #[cfg(test)]
