@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use evogate_tests::redis::Fsync;
 use evogate_tests::{Micro, Tenant, until_within};
+use futures::StreamExt as _;
 
 use crate::Options;
 use crate::drive::{Closed, Target, closed};
@@ -16,6 +17,8 @@ use crate::usage;
 const FEW: usize = 1_000;
 /// Tasks of each tenant.
 const OF_A_TENANT: usize = 100;
+/// Tenants that are filled at the same time.
+const TENANTS_AT_ONCE: usize = 8;
 /// How long an idle gateway is watched.
 const IDLE: Duration = Duration::from_secs(20);
 /// How long all that was submitted may take to end.
@@ -64,12 +67,17 @@ async fn fill(stage: &Stage, tenant: &Tenant, tasks: usize) {
 
 /// What things cost with so many finished tasks in the store.
 async fn costs(options: &Options, tasks: usize) -> Costs {
-    let stage = Stage::set(stage::on_redis(Fsync::EverySecond)).await;
-    for number in 0..tasks / OF_A_TENANT {
-        let name = format!("tenant-{number}");
-        let tenant = stage.rig.admin.tenant(&name, "1000000").await;
-        fill(&stage, &tenant, OF_A_TENANT).await;
-    }
+    let builder = stage::on_redis(Fsync::EverySecond);
+    // Filled as fast as it goes.
+    let stage = Stage::set(builder.set("evolink.max_in_flight", 2_000)).await;
+    let filled = &stage;
+    futures::stream::iter(0..tasks / OF_A_TENANT)
+        .for_each_concurrent(TENANTS_AT_ONCE, async |number| {
+            let name = format!("tenant-{number}");
+            let tenant = filled.rig.admin.tenant(&name, "1000000").await;
+            fill(filled, &tenant, OF_A_TENANT).await;
+        })
+        .await;
     let (finished, _) = stage.task("A paper boat on a calm lake at dawn").await;
     stage.tenant.ended_as(&finished, "completed").await;
     let redis = stage.rig.redis.as_ref().expect("a rig on Redis");
