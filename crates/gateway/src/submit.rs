@@ -9,6 +9,8 @@ mod desk;
 mod disown;
 mod drive;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use evogate_models::life::submit::{HoldError, Intent};
 use evogate_models::quota::{Denied, Period, RateState, Scope, Windows};
@@ -100,12 +102,12 @@ pub async fn submit(
     let clerk = desk.clone();
     let (worker, context) = (gateway.clone(), context.clone());
     let span = Span::below("submit", Kind::Internal);
-    // In a box, for it is large, and is moved a few times before it begins.
-    gateway.background.spawn(Box::pin(async move {
-        let outcome = hold_and_send(&worker, order, &context, &clerk);
+    gateway.background.spawn(async move {
+        // In a box, for it is large, and what is spawned is moved a few times before it begins.
+        let outcome = Box::pin(hold_and_send(&worker, order, &context, &clerk));
         let outcome = span.around(outcome).await;
         clerk.put(outcome);
-    }));
+    });
     desk.wait(gateway).await
 }
 
@@ -172,6 +174,7 @@ async fn hold_and_send(
         return Err(ApiError::internal(&"a hold without a permit"));
     };
     failpoint::pass("submit.held");
+    let task = Arc::new(task);
     desk.publish(gateway, &task, account.available, rate);
     drive::Drive {
         gateway,

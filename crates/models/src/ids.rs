@@ -5,6 +5,7 @@ mod packed;
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +22,7 @@ macro_rules! id {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(Box<str>);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// The id as text.
@@ -53,7 +54,7 @@ macro_rules! id {
 
         impl From<$name> for String {
             fn from(id: $name) -> Self {
-                id.0.into()
+                String::from(&*id.0)
             }
         }
 
@@ -226,9 +227,13 @@ impl TaskId {
 impl TaskId {
     /// The seconds and the random letters, without the dash.
     pub fn short(&self) -> String {
+        self.short_parts().concat()
+    }
+
+    /// The seconds, and the random letters.
+    pub fn short_parts(&self) -> [&str; 2] {
         let id = self.as_str();
-        let (seconds, letters) = (id.get(13..23), id.get(24..));
-        [seconds, letters].map(Option::unwrap_or_default).concat()
+        [id.get(13..23), id.get(24..)].map(Option::unwrap_or_default)
     }
 
     /// The id of which `short` is left.

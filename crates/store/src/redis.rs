@@ -85,7 +85,7 @@ pub(crate) struct Redis {
     /// Tenants as they were seen last: the script that takes a hold says when they are old.
     policies: Cache<TenantId, Tenant>,
     /// Tasks that this replica wrote last, so that a submit is not read again before it is bound.
-    recent: Cache<(TenantId, TaskId), Stored>,
+    recent: Cache<TaskId, Arc<Stored>>,
     /// Tenants' endpoints as they were seen last: the scripts say when they are old.
     subscriptions: Cache<TenantId, Arc<endpoints::Endpoints>>,
     /// Keys by the digests of their secrets, for [`TRUSTED`].

@@ -22,38 +22,38 @@ pub(crate) fn apply(
     command: &TaskCommand,
     now: Timestamp,
 ) -> Result<Ruled, LifeError> {
-    let turn = match command.clone() {
+    let turn = match command {
         TaskCommand::Renew {
             fence,
             send_within,
             lease,
-        } => submit::renew(books, fence, send_within, lease, now)?,
+        } => submit::renew(books, *fence, *send_within, *lease, now)?,
         TaskCommand::Queue {
             fence,
             until,
             why,
             lease,
-        } => submit::queue(books, fence, until, why, lease, now)?,
+        } => submit::queue(books, *fence, *until, why.clone(), *lease, now)?,
         TaskCommand::Refuse {
             refusal,
             temporary,
             told,
-        } => submit::refuse(books, refusal, temporary, told, now)?,
+        } => submit::refuse(books, refusal.clone(), *temporary, *told, now)?,
         TaskCommand::Unknown { fence, why, until } => {
-            submit::unknown(books, fence, why, until, now)?
+            submit::unknown(books, *fence, why.clone(), *until, now)?
         }
         TaskCommand::Bind {
             report,
             found,
             window,
-        } => bind::bind(books, &report, found, window, now)?,
-        TaskCommand::News { report } => news::news(books, &report, now)?,
-        TaskCommand::InVain { fence, why } => news::in_vain(books, fence, why, now)?,
-        TaskCommand::HandBack { fence } => news::hand_back(books, fence, now)?,
+        } => bind::bind(books, report, *found, *window, now)?,
+        TaskCommand::News { report } => news::news(books, report, now)?,
+        TaskCommand::InVain { fence, why } => news::in_vain(books, *fence, why.clone(), now)?,
+        TaskCommand::HandBack { fence } => news::hand_back(books, *fence, now)?,
         TaskCommand::Callback {
             upstream,
             refresh_after,
-        } => news::callback(books, upstream, refresh_after, now),
+        } => news::callback(books, upstream.clone(), *refresh_after, now),
         TaskCommand::WantCancel => {
             let (turn, cancel) = news::want_cancel(books, now)?;
             return Ok(Ruled {
@@ -61,15 +61,15 @@ pub(crate) fn apply(
                 cancel: Some(cancel),
             });
         }
-        TaskCommand::CancelSent { answer } => news::cancel_sent(books, answer, now),
+        TaskCommand::CancelSent { answer } => news::cancel_sent(books, answer.clone(), now),
         TaskCommand::LeaseRanOut { unknown_deadline } => {
-            deadline::lease_ran_out(books, unknown_deadline, now)?
+            deadline::lease_ran_out(books, *unknown_deadline, now)?
         }
         TaskCommand::Lose => deadline::lose(books, now)?,
         TaskCommand::Expire => deadline::expire(books, now)?,
         TaskCommand::HungUp => submit::hung_up(books, now),
         TaskCommand::Fetched => results::fetched(books, now),
-        TaskCommand::Expiring { delivered } => results::expiring(books, delivered, now)?,
+        TaskCommand::Expiring { delivered } => results::expiring(books, *delivered, now)?,
     };
     Ok(Ruled { turn, cancel: None })
 }

@@ -69,7 +69,11 @@ async fn fill(stage: &Stage, tenant: &Tenant, tasks: usize) {
 async fn costs(options: &Options, tasks: usize) -> Costs {
     let builder = stage::on_redis(Fsync::EverySecond);
     // Filled as fast as it goes.
-    let stage = Stage::set(builder.set("evolink.max_in_flight", 2_000)).await;
+    let builder = builder
+        .set("evolink.max_in_flight", 1_000_000)
+        .set("evolink.reads_per_second", 10_000)
+        .set("evolink.max_reads_in_flight", 500);
+    let stage = Stage::set(builder).await;
     let filled = &stage;
     futures::stream::iter(0..tasks / OF_A_TENANT)
         .for_each_concurrent(TENANTS_AT_ONCE, async |number| {

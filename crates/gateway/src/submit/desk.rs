@@ -32,7 +32,7 @@ struct Shared {
 struct State {
     client: Client,
     /// The task with its hold, once there is one, what is left, and the tenant's rate.
-    held: Option<(Task, Credits, Option<RateState>)>,
+    held: Option<(Arc<Task>, Credits, Option<RateState>)>,
     outcome: Option<Result<Answer, ApiError>>,
 }
 
@@ -59,12 +59,12 @@ impl Desk {
     pub(super) fn publish(
         &self,
         gateway: &Gateway,
-        task: &Task,
+        task: &Arc<Task>,
         available: Credits,
         rate: Option<RateState>,
     ) {
         let gone = self.with(|state| {
-            state.held = Some((task.clone(), available, rate));
+            state.held = Some((Arc::clone(task), available, rate));
             state.client == Client::Gone
         });
         if gone {
@@ -130,7 +130,7 @@ impl State {
         }
         self.client = Client::Told;
         Some(Answer {
-            task,
+            task: Arc::unwrap_or_clone(task),
             replay: false,
             available,
             rate,
@@ -148,7 +148,7 @@ impl Drop for Visit<'_> {
     fn drop(&mut self) {
         let task = self.desk.with(|state| {
             state.client = Client::Gone;
-            state.held.as_ref().map(|(task, _, _)| task.clone())
+            state.held.as_ref().map(|(task, _, _)| Arc::clone(task))
         });
         if let Some(task) = task {
             note_hang_up(self.gateway, &task);
@@ -156,8 +156,8 @@ impl Drop for Visit<'_> {
     }
 }
 
-fn note_hang_up(gateway: &Gateway, task: &Task) {
-    let (worker, task) = (gateway.clone(), task.clone());
+fn note_hang_up(gateway: &Gateway, task: &Arc<Task>) {
+    let (worker, task) = (gateway.clone(), Arc::clone(task));
     gateway
         .background
         .spawn(async move { hung_up(&worker, &task).await });

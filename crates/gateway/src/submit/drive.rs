@@ -1,6 +1,7 @@
 //! Sends a held task and records what came of it: the table of EvoLink's answers (design, section 4).
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -54,7 +55,7 @@ struct Tries {
 impl Drive<'_> {
     /// Sends until there is an answer, or no use in trying. `permit` is for the first try; each further
     /// one asks the breaker anew.
-    pub(super) async fn run(self, mut task: Task, permit: Permit) -> Result<Answer, ApiError> {
+    pub(super) async fn run(self, mut task: Arc<Task>, permit: Permit) -> Result<Answer, ApiError> {
         let mut tries = Tries::default();
         self.gateway.evolink.retries().earn();
         let mut permit = Some(permit);
@@ -72,17 +73,17 @@ impl Drive<'_> {
                 Err(open) => {
                     let wait = Some(seconds(open.retry_after));
                     let error = ApiError::upstream_unavailable(NOT_ANSWERING, wait);
-                    return self.give_back(&task, error, true).await;
+                    return Box::pin(self.give_back(&task, error, true)).await;
                 }
             }
             // Nothing is sent on an old promise: the hold's `not_after` begins anew.
-            match self.renew(&task, fence).await {
-                Ok(renewed) => task = renewed,
-                Err(TurnError::Life(_)) => return self.as_it_stands(&task).await,
+            match Box::pin(self.renew(&task, fence)).await {
+                Ok(renewed) => task = Arc::new(renewed),
+                Err(TurnError::Life(_)) => return Box::pin(self.as_it_stands(&task)).await,
                 Err(error) => {
                     tracing::error!(task = %task.id, %error, "a submit could not be renewed");
                     let error = ApiError::store_unavailable();
-                    return self.give_back(&task, error, true).await;
+                    return Box::pin(self.give_back(&task, error, true)).await;
                 }
             }
         }
@@ -97,27 +98,28 @@ impl Drive<'_> {
         tries: &mut Tries,
     ) -> Done {
         match outcome {
-            SubmitOutcome::Accepted(report) => self.accepted(task.clone(), *report, found).await,
+            SubmitOutcome::Accepted(report) => self.accepted(task, &report, found).await,
+            // What is not usual is in boxes, so that the usual submit has no room for it.
             SubmitOutcome::Refused { refusal, account } => {
-                self.refused(task.clone(), refusal, account).await
+                Box::pin(self.refused(task, refusal, account)).await
             }
-            SubmitOutcome::Unknown { why } => self.unknown(task.clone(), task.fence, why).await,
+            SubmitOutcome::Unknown { why } => Box::pin(self.unknown(task, task.fence, why)).await,
             SubmitOutcome::Busy { refusal, wait } => {
                 tries.busy += 1;
                 let answer_by = task.created.after(self.gateway.config.submit.answer_within);
                 let until = self.gateway.store.now().after(wait);
                 let again =
                     tries.busy <= TRIES_BUSY && until < answer_by && self.may_repeat(Again::Busy);
-                self.busy(task, task.fence, refusal, until, again).await
+                Box::pin(self.busy(task, task.fence, refusal, until, again)).await
             }
             SubmitOutcome::NotSent { why } => {
                 tries.unsent += 1;
                 let again = tries.unsent < TRIES_UNSENT && self.may_repeat(Again::NotSent);
-                self.unsent(task, why, again).await
+                Box::pin(self.unsent(task, why, again)).await
             }
             SubmitOutcome::TooLate => {
                 tries.late += 1;
-                self.late(task, tries.late < TRIES_UNSENT).await
+                Box::pin(self.late(task, tries.late < TRIES_UNSENT)).await
             }
         }
     }
@@ -142,11 +144,11 @@ impl Drive<'_> {
             loop {
                 tokio::time::sleep(RENEW_EVERY).await;
                 // A lease that is lost makes the task unknown; the answer, if one comes, still counts.
-                let Ok(renewed) = self.renew(task, fence).await else {
+                let Ok(renewed) = Box::pin(self.renew(task, fence)).await else {
                     continue;
                 };
                 // A callback can come before a slow answer does, and names EvoLink's task.
-                if let Some(report) = self.named_by_callback(&renewed).await {
+                if let Some(report) = Box::pin(self.named_by_callback(&renewed)).await {
                     return report;
                 }
             }
@@ -191,7 +193,7 @@ impl Drive<'_> {
 
     /// EvoLink has it. If the bind can't be stored now, the client gets its pending task and the
     /// bind is tried on.
-    async fn accepted(&self, task: Task, report: Report, found: Found) -> Done {
+    async fn accepted(&self, task: &Task, report: &Report, found: Found) -> Done {
         count("accepted");
         failpoint::pass("submit.answered");
         let bind = || TaskCommand::Bind {
@@ -199,48 +201,71 @@ impl Drive<'_> {
             found,
             window: self.gateway.submit_window(),
         };
-        let answer = match self.bind(&task, bind()).await {
-            Ok(outcome) => {
-                failpoint::pass("submit.bound");
-                alarm(&outcome, &report);
-                self.answer(outcome)
-            }
-            Err(TurnError::Store(error)) => {
-                log_store("a bind could not be stored; trying on", &task, &error);
-                self.desk.put(Ok(Answer {
-                    task: task.clone(),
-                    replay: false,
-                    available: self.available,
-                    rate: self.rate,
-                }));
-                match persist(&self.gateway.background, || self.bind(&task, bind())).await {
-                    Ok(outcome) => self.answer(outcome),
-                    Err(error) => return Some(Err(error.into())),
-                }
-            }
-            Err(error) => {
-                // The hold stays, and the callback or EvoLink's list heals what can be healed.
-                tracing::error!(task = %task.id, upstream = %report.id, %error, "not bound");
-                return Some(self.as_it_stands(&task).await);
-            }
-        };
-        Some(Ok(answer))
+        let store = &self.gateway.store;
+        match store.turn(&task.tenant, &task.id, bind()).await {
+            Ok(outcome) => Some(Ok(self.bound(outcome, report))),
+            Err(error) => Box::pin(self.not_bound(task, report, bind, error)).await,
+        }
     }
 
-    /// Binds. A task that the store has lost meanwhile (it went back in time) is made again first.
+    fn bound(&self, outcome: TaskOutcome, report: &Report) -> Answer {
+        failpoint::pass("submit.bound");
+        alarm(&outcome, report);
+        self.answer(outcome)
+    }
+
+    /// The bind met an error. What may pass is tried on, and the client gets its pending task meanwhile.
+    async fn not_bound(
+        &self,
+        task: &Task,
+        report: &Report,
+        bind: impl Fn() -> TaskCommand,
+        error: TurnError,
+    ) -> Done {
+        let error = match error {
+            TurnError::NoTask => match self.bind_again(task, bind()).await {
+                Ok(outcome) => return Some(Ok(self.bound(outcome, report))),
+                Err(error) => error,
+            },
+            other => other,
+        };
+        let TurnError::Store(error) = error else {
+            // The hold stays, and the callback or EvoLink's list heals what can be healed.
+            tracing::error!(task = %task.id, upstream = %report.id, %error, "not bound");
+            return Some(self.as_it_stands(task).await);
+        };
+        log_store("a bind could not be stored; trying on", task, &error);
+        self.desk.put(Ok(Answer {
+            task: task.clone(),
+            replay: false,
+            available: self.available,
+            rate: self.rate,
+        }));
+        let bound = persist(&self.gateway.background, || self.bind(task, bind())).await;
+        Some(match bound {
+            Ok(outcome) => Ok(self.answer(outcome)),
+            Err(error) => Err(error.into()),
+        })
+    }
+
+    /// Binds, whether the store still has the task or not.
     async fn bind(&self, task: &Task, bind: TaskCommand) -> Result<TaskOutcome, TurnError> {
         let store = &self.gateway.store;
         match store.turn(&task.tenant, &task.id, bind.clone()).await {
-            Err(TurnError::NoTask) => {
-                tracing::error!(task = %task.id, tenant = %task.tenant,
-                    "the store lost a task while it was submitted; it is made again");
-                let deadline = millis(self.gateway.config.submit.unknown_deadline);
-                let until = store.now().plus(deadline);
-                store.restore(task.clone(), until).await?;
-                store.turn(&task.tenant, &task.id, bind).await
-            }
+            Err(TurnError::NoTask) => self.bind_again(task, bind).await,
             other => other,
         }
+    }
+
+    /// Binds a task that the store has lost meanwhile (it went back in time): it is made again first.
+    async fn bind_again(&self, task: &Task, bind: TaskCommand) -> Result<TaskOutcome, TurnError> {
+        tracing::error!(task = %task.id, tenant = %task.tenant,
+            "the store lost a task while it was submitted; it is made again");
+        let store = &self.gateway.store;
+        let deadline = millis(self.gateway.config.submit.unknown_deadline);
+        let until = store.now().plus(deadline);
+        store.restore(task.clone(), until).await?;
+        store.turn(&task.tenant, &task.id, bind).await
     }
 
     fn answer(&self, outcome: TaskOutcome) -> Answer {
@@ -253,11 +278,11 @@ impl Drive<'_> {
         }
     }
 
-    async fn refused(&self, task: Task, refusal: Refusal, account: bool) -> Done {
+    async fn refused(&self, task: &Task, refusal: Refusal, account: bool) -> Done {
         if !account {
             count("refused");
             return Some(
-                self.give_back(&task, ApiError::refused(&refusal), false)
+                self.give_back(task, ApiError::refused(&refusal), false)
                     .await,
             );
         }
@@ -276,7 +301,7 @@ impl Drive<'_> {
         );
         let message = "EvoLink can't be used at the moment; nothing was submitted";
         let error = ApiError::upstream_unavailable(message, Some(60));
-        Some(self.give_back(&task, error, true).await)
+        Some(self.give_back(task, error, true).await)
     }
 
     async fn busy(
@@ -385,7 +410,7 @@ impl Drive<'_> {
     }
 
     /// The outcome is not known: the hold stays, and the client gets its pending task.
-    async fn unknown(&self, task: Task, fence: u64, why: String) -> Done {
+    async fn unknown(&self, task: &Task, fence: u64, why: String) -> Done {
         count("unknown");
         tracing::warn!(task = %task.id, why, "the outcome of a submit is not known");
         let deadline = millis(self.gateway.config.submit.unknown_deadline);
@@ -405,7 +430,7 @@ impl Drive<'_> {
             // Its lease will run out, which says the same.
             Err(error) => {
                 tracing::error!(task = %task.id, %error, "not recorded as unknown yet");
-                Some(self.as_it_stands(&task).await)
+                Some(self.as_it_stands(task).await)
             }
         }
     }

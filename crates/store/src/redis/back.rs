@@ -129,16 +129,17 @@ impl Redis {
 
     /// The tasks that this replica wrote last and the store has no more: they can be made again.
     pub(crate) async fn lost_tasks(&self) -> Result<Vec<evogate_models::task::Task>, StoreError> {
-        let recent: Vec<_> = self.recent.iter().map(|(_, stored)| stored.task).collect();
+        let recent: Vec<_> = self.recent.iter().map(|(_, stored)| stored).collect();
         let mut lost = Vec::new();
-        for task in recent {
+        for stored in recent {
+            let task = &stored.task;
             let exists = {
                 let mut exists = redis::cmd("EXISTS");
                 exists.arg(self.layout.tenant(&task.tenant).task(&task.id));
                 number(self.link.command(exists).await?)?
             };
             if exists == 0 {
-                lost.push(task);
+                lost.push(task.clone());
             }
         }
         // What is remembered of a store that went back is not what is stored.

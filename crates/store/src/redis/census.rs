@@ -17,7 +17,7 @@ impl Redis {
         let args = vec![gone_by(self.now()).millis().to_string().into_bytes()];
         let keys: Vec<Vec<u8>> = self.layout.all().map(Shard::tenants).collect();
         if self.link.is_cluster() {
-            let alone = |key| Call::Script(&script::CENSUS, vec![key], args.clone());
+            let alone = |key| Call::Script(&script::CENSUS, vec![key].into(), (&args).into());
             let asked = keys.into_iter().map(alone).collect();
             for answer in self.link.pipeline(asked).await {
                 add(&mut census, texts(answer?)?)?;

@@ -153,7 +153,7 @@ impl Redis {
         taken
     }
 
-    fn claim_call(&self, shard: Shard, room: Room, lease: Millis) -> Call {
+    fn claim_call(&self, shard: Shard, room: Room, lease: Millis) -> Call<'static> {
         let places = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let keys = vec![
             shard.outbox(Lane::Good),
@@ -168,7 +168,7 @@ impl Redis {
             places(room.good),
             places(room.suspect),
         ])];
-        Call::Script(&script::CLAIM_DELIVERIES, keys, args)
+        Call::Script(&script::CLAIM_DELIVERIES, keys.into(), args.into())
     }
 
     /// What a shard gave out, and when its next queues are due; none where the call came too late.

@@ -35,7 +35,8 @@ impl Redis {
         keys: Vec<Vec<u8>>,
     ) -> Result<Vec<Option<Timestamp>>, StoreError> {
         let scores = if self.link.is_cluster() {
-            let alone = |key| link::Call::Script(&script::FIRST, vec![key], Vec::new());
+            let alone =
+                |key| link::Call::Script(&script::FIRST, vec![key].into(), Vec::new().into());
             let answers = self.link.pipeline(keys.into_iter().map(alone).collect());
             let mut scores = Vec::new();
             for answer in answers.await {
@@ -103,8 +104,8 @@ impl Redis {
         while let (Some(member), Some(record)) = (parts.next(), parts.next()) {
             let (tenant, id) = task_of(&member)?;
             let stored = Stored::unpack(&tenant, &id, &record)?;
-            claimed.push(stored.task.clone());
-            self.remember(stored);
+            self.remember(&stored.task, stored.version);
+            claimed.push(stored.task);
         }
         Ok(claimed)
     }

@@ -181,7 +181,7 @@ impl Link {
         keys: &[Vec<u8>],
         arguments: &[Vec<u8>],
     ) -> Result<Value, StoreError> {
-        self.call(Call::Script(script, keys.to_vec(), arguments.to_vec()))
+        self.call(Call::Script(script, keys.into(), arguments.into()))
             .await
     }
 
@@ -191,14 +191,14 @@ impl Link {
     }
 
     /// Runs one call.
-    pub(crate) async fn call(&self, call: Call) -> Result<Value, StoreError> {
+    pub(crate) async fn call(&self, call: Call<'_>) -> Result<Value, StoreError> {
         let mut answers = self.pipeline(vec![call]).await;
         answers.pop().unwrap_or_else(|| Err(no_answer()))
     }
 
     /// Runs independent calls together: in one round trip, or, in a Cluster, at the same time. One
     /// answer for each, in their order; some may fail, and others not.
-    pub(crate) async fn pipeline(&self, calls: Vec<Call>) -> Vec<Result<Value, StoreError>> {
+    pub(crate) async fn pipeline(&self, calls: Vec<Call<'_>>) -> Vec<Result<Value, StoreError>> {
         if calls.is_empty() {
             // Nobody would answer to nothing.
             return Vec::new();
@@ -248,8 +248,12 @@ impl Link {
 }
 
 /// Runs calls in one round trip, and those whose script is not known in a second one.
-async fn together(node: &Node, calls: &[Call], until: Instant) -> Vec<Result<Value, StoreError>> {
-    let send = async |connection: &node::Connection, calls: Vec<&Call>, load: bool| {
+async fn together(
+    node: &Node,
+    calls: &[Call<'_>],
+    until: Instant,
+) -> Vec<Result<Value, StoreError>> {
+    let send = async |connection: &node::Connection, calls: Vec<&Call<'_>>, load: bool| {
         let mut commands = Pipeline::with_capacity(calls.len());
         for call in calls {
             commands.add_command(call.command(load));

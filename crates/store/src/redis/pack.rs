@@ -16,7 +16,11 @@ use crate::record::{Tenant, TenantView};
 
 /// Integers of eight bytes, little end first.
 pub(super) fn pack(numbers: &[i64]) -> Vec<u8> {
-    numbers.iter().flat_map(|n| n.to_le_bytes()).collect()
+    let mut bytes = Vec::with_capacity(size_of_val(numbers));
+    for number in numbers {
+        bytes.extend_from_slice(&number.to_le_bytes());
+    }
+    bytes
 }
 
 /// The first `N` integers of a packed record.

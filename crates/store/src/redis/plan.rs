@@ -343,7 +343,7 @@ fn outcome(task: &Task) -> i64 {
 /// For each: what is added to granted, available, held, spent; 1 for a hold and 2 for a change of one;
 /// how much more the windows count.
 fn postings(postings: &[Posting]) -> Vec<u8> {
-    let numbers = postings.iter().map(|posting| match *posting {
+    let numbers = |posting: &Posting| match *posting {
         Posting::Granted { amount } => [amount.micro(), amount.micro(), 0, 0, 0, 0],
         Posting::Held { amount } => {
             let amount = amount.micro();
@@ -362,6 +362,7 @@ fn postings(postings: &[Posting]) -> Vec<u8> {
             let amount = amount.micro();
             [0, amount, -amount, 0, 2, -amount]
         }
-    });
-    numbers.flat_map(|numbers| pack(&numbers)).collect()
+    };
+    let all: Vec<[i64; 6]> = postings.iter().map(numbers).collect();
+    pack(all.as_flattened())
 }

@@ -2,10 +2,11 @@
 
 use redis::Value;
 
-use super::pack::corrupt;
+use super::pack::{corrupt, unpack};
 use crate::error::StoreError;
 
-/// A script's answer: a word, then what goes with it.
+/// A script's answer: a word, then what goes with it. A turn that was stored has all of it in one text
+/// (`lua/plan.lua`).
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) word: String,
@@ -14,10 +15,34 @@ pub(super) struct Reply {
 
 impl Reply {
     pub(super) fn read(value: Value) -> Result<Self, StoreError> {
+        if let Value::BulkString(text) = &value {
+            return Self::stored(text);
+        }
         let mut rest = list(value)?.into_iter();
         let word = rest.next().ok_or_else(|| corrupt("an empty answer"))?;
         let word = String::from_utf8(bytes(word)?).map_err(corrupt)?;
         Ok(Self { word, rest })
+    }
+
+    /// OK, the version, the rate, the account.
+    fn stored(text: &[u8]) -> Result<Self, StoreError> {
+        let parts = text.split_at_checked(2).and_then(|(word, rest)| {
+            let (numbers, account) = rest.split_at_checked(16)?;
+            Some((word, numbers, account))
+        });
+        let Some((b"OK", numbers, account)) = parts else {
+            return Err(corrupt("an answer of another kind"));
+        };
+        let [version, rate] = unpack::<2>(numbers)?;
+        let rest = vec![
+            Value::Int(version),
+            Value::Int(rate),
+            Value::BulkString(account.to_vec()),
+        ];
+        Ok(Self {
+            word: "OK".to_owned(),
+            rest: rest.into_iter(),
+        })
     }
 
     /// The next part.

@@ -164,7 +164,8 @@ impl Head {
 
 /// A number of `size` bytes.
 fn put(bytes: &mut Vec<u8>, number: i64, size: usize) {
-    bytes.extend(number.to_le_bytes().into_iter().take(size));
+    let whole = number.to_le_bytes();
+    bytes.extend_from_slice(whole.get(..size).unwrap_or(&whole));
 }
 
 fn get(bytes: &[u8], at: usize, size: usize) -> Result<i64, StoreError> {

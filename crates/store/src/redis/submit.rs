@@ -50,8 +50,8 @@ impl Redis {
                     if !again {
                         self.past.got(shard, seen, version);
                     }
-                    let account = AccountRecord::unpack(&reply.bytes()?)?;
                     let rate = rate_shown(&tenant.quota, reply.number()?, now);
+                    let account = AccountRecord::unpack(&reply.bytes()?)?;
                     if falls_low(
                         &tenant.quota,
                         account.account.available,
@@ -60,10 +60,7 @@ impl Redis {
                         self.wake_for(id);
                     }
                     let task = turn.books.task;
-                    self.remember(Stored {
-                        task: task.clone(),
-                        version,
-                    });
+                    self.remember(&task, version);
                     return Ok(Submitted {
                         task,
                         replay: false,

@@ -1,6 +1,8 @@
 //! A task moves on: the rule is asked here, on the task as it was read, and its turn is stored if the task
 //! still is that. Who comes second asks the rule again, on what the first one left.
 
+use std::sync::Arc;
+
 use evogate_models::account::{Account, LedgerError};
 use evogate_models::life::{Books, LifeError, Turn, bind};
 use evogate_models::task::Task;
@@ -25,7 +27,7 @@ const TRIES: u32 = 50;
 
 /// A task as it was read; with the account where both were read just now.
 pub(super) struct Seen {
-    pub(super) stored: Stored,
+    pub(super) stored: Arc<Stored>,
     pub(super) account: Option<AccountRecord>,
 }
 
@@ -107,10 +109,7 @@ impl Redis {
                         self.wake_for(tenant);
                     }
                     let task = turn.books.task;
-                    self.remember(Stored {
-                        task: task.clone(),
-                        version,
-                    });
+                    self.remember(&task, version);
                     return Ok(TaskOutcome {
                         task,
                         account: account.account,
@@ -168,6 +167,8 @@ impl Redis {
                 if !again {
                     self.past.got(shard, seen, version);
                 }
+                // What the rate stood at matters to submits alone.
+                reply.number()?;
                 let account = AccountRecord::unpack(&reply.bytes()?)?;
                 Ok(Storing::Done(version, Box::new(account)))
             }
@@ -175,7 +176,7 @@ impl Redis {
                 let stored = Stored::unpack(&task.tenant, &task.id, &reply.bytes()?)?;
                 let account = AccountRecord::unpack(&reply.bytes()?)?;
                 Ok(Storing::Moved(Box::new(Seen {
-                    stored,
+                    stored: stored.into(),
                     account: Some(account),
                 })))
             }
@@ -247,7 +248,7 @@ impl Redis {
         let operation = self.operation();
         for _ in 0..TRIES {
             if let Some(seen) = self.see(&task.tenant, &task.id).await? {
-                return Ok(seen.stored.task);
+                return Ok(Arc::unwrap_or_clone(seen.stored).task);
             }
             let now = self.now();
             let turn = bind::restore(Account::default(), task.clone(), until, now)?;
@@ -255,7 +256,7 @@ impl Redis {
             plan.remember = Remember::Again;
             match self.store(plan).await? {
                 Storing::Done(..) => return Ok(turn.books.task),
-                Storing::Moved(seen) => return Ok(seen.stored.task),
+                Storing::Moved(seen) => return Ok(Arc::unwrap_or_clone(seen.stored).task),
                 Storing::Again => {}
             }
         }
@@ -289,7 +290,7 @@ impl Redis {
             let plan = Plan::new(self, Some(&stored), &turn, self.now(), operation);
             match self.store(plan).await {
                 Ok(Storing::Done(..)) => return Ok(turn.books.task),
-                Ok(Storing::Moved(seen)) => stored = seen.stored,
+                Ok(Storing::Moved(seen)) => stored = Arc::unwrap_or_clone(seen.stored),
                 Ok(Storing::Again) => {}
                 Err(TurnError::Store(error)) => return Err(error),
                 Err(error) => return Err(corrupt(error)),
@@ -317,26 +318,29 @@ impl Redis {
             return Ok(None);
         };
         Ok(Some(Seen {
-            stored: Stored::unpack(tenant, id, &task)?,
+            stored: Stored::unpack(tenant, id, &task)?.into(),
             account: Some(AccountRecord::unpack(&bytes(account)?)?),
         }))
     }
 
     fn remembered(&self, tenant: &TenantId, id: &TaskId) -> Option<Seen> {
-        let stored = self.recent.get(&(tenant.clone(), id.clone()))?;
-        Some(Seen {
+        let stored = self.recent.get(id)?;
+        (stored.task.tenant == *tenant).then_some(Seen {
             stored,
             account: None,
         })
     }
 
     /// Remembers what this replica wrote last of a task that it may soon move on.
-    pub(super) fn remember(&self, stored: Stored) {
-        let name = (stored.task.tenant.clone(), stored.task.id.clone());
-        if stored.task.state.is_ended() {
-            self.recent.invalidate(&name);
+    pub(super) fn remember(&self, task: &Task, version: i64) {
+        if task.state.is_ended() {
+            self.recent.invalidate(&task.id);
         } else {
-            self.recent.insert(name, stored);
+            let stored = Stored {
+                task: task.clone(),
+                version,
+            };
+            self.recent.insert(task.id.clone(), Arc::new(stored));
         }
     }
 }

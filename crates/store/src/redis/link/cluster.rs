@@ -86,7 +86,7 @@ impl Cluster {
     }
 
     /// Sends a call to the server that has its slot.
-    pub(super) async fn call(&self, call: &Call, until: Instant) -> Result<Value, StoreError> {
+    pub(super) async fn call(&self, call: &Call<'_>, until: Instant) -> Result<Value, StoreError> {
         let map = self.known(until).await?;
         let address = match call.slot() {
             Some(slot) => map.slots.get(&slot),
@@ -144,7 +144,7 @@ impl Cluster {
     }
 
     /// Notes where a slot is now, until the whole is looked at, which is soon.
-    fn moved(&self, call: &Call, to: &Address) {
+    fn moved(&self, call: &Call<'_>, to: &Address) {
         if let Some(slot) = call.slot() {
             self.map.send_modify(|map| {
                 Arc::make_mut(map).slots.insert(slot, to.clone());

@@ -85,7 +85,7 @@ impl Node {
     pub(super) async fn written(
         &self,
         connection: &Connection,
-        call: &Call,
+        call: &Call<'_>,
     ) -> Result<(), StoreError> {
         match &self.fence {
             Some(fence) => fence.passed(connection.run(), call.key()).await,

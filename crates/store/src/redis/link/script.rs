@@ -1,5 +1,6 @@
 //! A Lua script, and what is asked of a server.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use redis::Cmd;
@@ -40,26 +41,40 @@ impl Script {
 
 /// One thing to ask of Redis.
 #[derive(Debug, Clone)]
-pub(crate) enum Call {
+pub(crate) enum Call<'a> {
     /// A plain command.
     Command(Cmd),
     /// A script with its keys, all in one slot, and its arguments.
-    Script(&'static Script, Vec<Vec<u8>>, Vec<Vec<u8>>),
+    Script(&'static Script, Texts<'a>, Texts<'a>),
 }
 
-impl Call {
+/// Keys or arguments.
+pub(crate) type Texts<'a> = Cow<'a, [Vec<u8>]>;
+
+impl Call<'_> {
     /// What is sent: a script by its digest, or, with `load`, by its source, so that the server
     /// knows it from then on.
     pub(super) fn command(&self, load: bool) -> Cmd {
         match self {
             Self::Command(command) => command.clone(),
             Self::Script(script, keys, arguments) => {
-                let mut command = if load {
-                    redis::cmd("EVAL").arg(script.source).take()
+                let (name, script) = if load {
+                    ("EVAL", script.source)
                 } else {
-                    redis::cmd("EVALSHA").arg(script.digest()).take()
+                    ("EVALSHA", script.digest())
                 };
-                command.arg(keys.len()).arg(keys).arg(arguments);
+                let texts = || keys.iter().chain(arguments.iter());
+                // Of all its parts, with room for a number.
+                let count = keys.len().saturating_add(arguments.len()).saturating_add(3);
+                let length: usize = texts().map(Vec::len).sum();
+                let room = length
+                    .saturating_add(name.len())
+                    .saturating_add(script.len());
+                let mut command = Cmd::with_capacity(count, room.saturating_add(20));
+                command.arg(name).arg(script).arg(keys.len());
+                for text in texts() {
+                    command.arg(text);
+                }
                 command
             }
         }

@@ -161,4 +161,4 @@ if low or told == 1 then
     tell(at, tenant, ARGV[audit_at + 2], ARGV[audit_at + 3], event_at, targets, deliveries)
   end
 end
-return {'OK', version, packed, rate_before}
+return 'OK' .. pack_numbers('<i8i8', version, rate_before) .. packed

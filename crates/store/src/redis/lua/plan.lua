@@ -13,6 +13,8 @@
 --      6.. the entries of the journal, one for each posting; then `audited`: the entry of the audit trail;
 --      then, where `told` is not 0, endpoints that want to know of a low balance, with commas; and where it is 1,
 --      of the event that goes with the turn id, JSON, targets with commas, the deliveries
+-- What is stored is answered with one text: OK, the new version, what the rate stood at before, the account. An
+-- answer of many parts costs both sides more.
 local now, valid_for, expected, operation, due, letter, letter_before, in_flight, loss, day_start, week_start,
   month_start, submitted, outcome, charged, lead_fate, lead_until, created, user_is_new, shard, endpoints,
   remember, event_at, lead, owner, user_place, key_place, sums, first, audited, told, was_open, is_open,

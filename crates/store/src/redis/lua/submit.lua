@@ -7,14 +7,14 @@
 --   windows, cap, balance; the ledger's range; the list of endpoints, where one is to be told.
 -- Answers NO_TENANT | LATE time | MISMATCH | REPLAY name task account | SUSPENDED | NOT_NOW | POLICY tenant |
 --   EXISTS | NO_KEY | DENIED account user key | OVERFLOW | IMPOSSIBLE | ENDPOINTS |
---   OK version account rate-before
+--   OK (as plan.lua says)
 local may_create, policy, ruled_out, unlimited, per_minute, burst, places, amount,
   tenant_day, tenant_week, tenant_month, user_day, user_week, user_month, key_day, key_week, key_month =
   unpack_numbers('<i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8', ARGV[#ARGV - 1])
 
 if record then
   local version, _, made_by = unpack_numbers('<i6i6i7', record, 2)
-  if made_by == operation then return {'OK', version, packed, -1} end
+  if made_by == operation then return 'OK' .. pack_numbers('<i8i8', version, -1) .. packed end
 end
 
 local known = read[lead]

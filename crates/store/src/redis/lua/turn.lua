@@ -5,13 +5,13 @@
 --   applied before; the task's version; EvoLink's id is free or this task's own; the
 --   ledger's range; the list of endpoints, where one is to be told. The id of a task that has left is used up.
 -- Answers NO_TENANT | NO_TASK | LATE time | CONFLICT task account | CLAIMED | OVERFLOW | IMPOSSIBLE |
---   ENDPOINTS | OK version account
+--   ENDPOINTS | OK (as plan.lua says)
 if not record then
   local through = unpack_numbers('<i8', packed, 185)
   if expected ~= -1 or tonumber(string.sub(name, 1, 10)) <= through then return {'NO_TASK'} end
 else
   local version, _, made_by = unpack_numbers('<i6i6i7', record, 2)
-  if made_by == operation then return {'OK', version, packed} end
+  if made_by == operation then return 'OK' .. pack_numbers('<i8i8', version, -1) .. packed end
   if version ~= expected then return {'CONFLICT', record, packed} end
 end
 if owner > 0 and read[owner] and read[owner] ~= ARGV[4] then return {'CLAIMED'} end

@@ -23,7 +23,13 @@ async fn every_shard_is_found_moved_ones_too_and_a_failover_is_followed() {
 
     // Every shard, all at once: on three servers.
     let counts = |by: &str| -> Vec<Call> {
-        let call = |shard| Call::Script(&COUNT, vec![key(shard).into()], vec![by.into()]);
+        let call = |shard| {
+            Call::Script(
+                &COUNT,
+                vec![key(shard).into()].into(),
+                vec![by.into()].into(),
+            )
+        };
         (0..SHARDS).map(call).collect()
     };
     let first = link.pipeline(counts("1")).await;

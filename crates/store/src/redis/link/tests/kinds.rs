@@ -148,9 +148,15 @@ async fn an_error_reply_is_told_apart_from_no_answer() {
 async fn calls_together_are_answered_one_by_one_in_their_order() {
     let server = Server::start();
     let link = link(&server.url());
-    let count = |by: &str| Call::Script(&COUNT, vec!["{eg:1}n".into()], vec![by.into()]);
+    let count = |by: &str| {
+        Call::Script(
+            &COUNT,
+            vec!["{eg:1}n".into()].into(),
+            vec![by.into()].into(),
+        )
+    };
     let get = Call::Command(redis::cmd("GET").arg("{eg:1}n").take());
-    let refuse = Call::Script(&REFUSE, vec!["k".into()], vec!["why".into()]);
+    let refuse = Call::Script(&REFUSE, vec!["k".into()].into(), vec!["why".into()].into());
     // Neither script is known yet: both are sent once more, after everything else.
     let first = link
         .pipeline(vec![count("1"), refuse.clone(), count("2")])
