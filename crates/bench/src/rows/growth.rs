@@ -67,9 +67,8 @@ async fn fill(stage: &Stage, tenant: &Tenant, tasks: usize) {
 
 /// What things cost with so many finished tasks in the store.
 async fn costs(options: &Options, tasks: usize) -> Costs {
-    let builder = stage::on_redis(Fsync::EverySecond);
     // Filled as fast as it goes.
-    let builder = builder
+    let builder = stage::on_redis(Fsync::EverySecond)
         .set("evolink.max_in_flight", 1_000_000)
         .set("evolink.reads_per_second", 10_000)
         .set("evolink.max_reads_in_flight", 500);

@@ -130,7 +130,7 @@ impl State {
         }
         self.client = Client::Told;
         Some(Answer {
-            task: Arc::unwrap_or_clone(task),
+            task: Task::clone(&task),
             replay: false,
             available,
             rate,

@@ -201,39 +201,28 @@ impl Drive<'_> {
             found,
             window: self.gateway.submit_window(),
         };
-        let store = &self.gateway.store;
-        match store.turn(&task.tenant, &task.id, bind()).await {
-            Ok(outcome) => Some(Ok(self.bound(outcome, report))),
-            Err(error) => Box::pin(self.not_bound(task, report, bind, error)).await,
+        match self.bind(task, &bind).await {
+            Ok(outcome) => {
+                failpoint::pass("submit.bound");
+                alarm(&outcome, report);
+                Some(Ok(self.answer(outcome)))
+            }
+            Err(TurnError::Store(error)) => Some(Box::pin(self.bind_on(task, bind, error)).await),
+            Err(error) => {
+                // The hold stays, and the callback or EvoLink's list heals what can be healed.
+                tracing::error!(task = %task.id, upstream = %report.id, %error, "not bound");
+                Some(Box::pin(self.as_it_stands(task)).await)
+            }
         }
     }
 
-    fn bound(&self, outcome: TaskOutcome, report: &Report) -> Answer {
-        failpoint::pass("submit.bound");
-        alarm(&outcome, report);
-        self.answer(outcome)
-    }
-
-    /// The bind met an error. What may pass is tried on, and the client gets its pending task meanwhile.
-    async fn not_bound(
+    /// The bind could not be stored: it is tried on, and the client gets its pending task meanwhile.
+    async fn bind_on(
         &self,
         task: &Task,
-        report: &Report,
         bind: impl Fn() -> TaskCommand,
-        error: TurnError,
-    ) -> Done {
-        let error = match error {
-            TurnError::NoTask => match self.bind_again(task, bind()).await {
-                Ok(outcome) => return Some(Ok(self.bound(outcome, report))),
-                Err(error) => error,
-            },
-            other => other,
-        };
-        let TurnError::Store(error) = error else {
-            // The hold stays, and the callback or EvoLink's list heals what can be healed.
-            tracing::error!(task = %task.id, upstream = %report.id, %error, "not bound");
-            return Some(self.as_it_stands(task).await);
-        };
+        error: StoreError,
+    ) -> Result<Answer, ApiError> {
         log_store("a bind could not be stored; trying on", task, &error);
         self.desk.put(Ok(Answer {
             task: task.clone(),
@@ -241,18 +230,19 @@ impl Drive<'_> {
             available: self.available,
             rate: self.rate,
         }));
-        let bound = persist(&self.gateway.background, || self.bind(task, bind())).await;
-        Some(match bound {
-            Ok(outcome) => Ok(self.answer(outcome)),
-            Err(error) => Err(error.into()),
-        })
+        let outcome = persist(&self.gateway.background, || self.bind(task, &bind)).await?;
+        Ok(self.answer(outcome))
     }
 
     /// Binds, whether the store still has the task or not.
-    async fn bind(&self, task: &Task, bind: TaskCommand) -> Result<TaskOutcome, TurnError> {
+    async fn bind(
+        &self,
+        task: &Task,
+        bind: impl Fn() -> TaskCommand,
+    ) -> Result<TaskOutcome, TurnError> {
         let store = &self.gateway.store;
-        match store.turn(&task.tenant, &task.id, bind.clone()).await {
-            Err(TurnError::NoTask) => self.bind_again(task, bind).await,
+        match store.turn(&task.tenant, &task.id, bind()).await {
+            Err(TurnError::NoTask) => Box::pin(self.bind_again(task, bind())).await,
             other => other,
         }
     }
